@@ -1,0 +1,76 @@
+package handoff
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps handoffs. Implementations are safe for concurrent use, hand out
+// values that share no memory with what they keep, and lose nothing they have
+// acknowledged.
+//
+// The contract is one that a single compare-and-set on one record can keep:
+// the entries behind Lookup, List and Due may be written before the record they
+// point to, so they are checked against it, and one without a record reads as
+// CodeNotFound.
+type Store interface {
+	// Create saves a new handoff. It returns CodeConflict, and saves nothing,
+	// if the ID or one of h.Keys() is taken.
+	Create(ctx context.Context, h Handoff) error
+
+	// Get returns the handoff with this ID, or CodeNotFound.
+	Get(ctx context.Context, id ID) (Handoff, error)
+
+	// Lookup returns the handoff that has this key among its Keys, or
+	// CodeNotFound. The same work is done for a key that never was as for one
+	// that is.
+	Lookup(ctx context.Context, key Key) (Handoff, error)
+
+	// Update applies fn to the stored handoff and saves the result, atomically
+	// with respect to other Updates of the same ID. fn may run more than once
+	// and must not have side effects. If fn returns an error, nothing is saved
+	// and Update returns that error with the handoff as fn saw it. CodeNotFound
+	// if there is no such handoff, CodeConflict if a new key belongs to another.
+	// A key that is no longer among h.Keys() finds nothing any more.
+	Update(ctx context.Context, id ID, fn func(Handoff) (Handoff, error)) (Handoff, error)
+
+	// List returns a page of handoffs, newest first.
+	List(ctx context.Context, q Query) (Page, error)
+
+	// Due returns up to limit handoffs whose DueAt is not after t, earliest first.
+	Due(ctx context.Context, t time.Time, limit int) ([]ID, error)
+
+	// Delete forgets a handoff and all its keys. Deleting what is not there is
+	// no error.
+	Delete(ctx context.Context, id ID) error
+}
+
+// Query selects a partner's handoffs.
+type Query struct {
+	Partner   PartnerID
+	Instance  InstanceID // zero: any; a store answers this one from an index
+	Status    Status     // zero: any
+	Reference string     // zero: any
+	Limit     int        // 1–100
+	Cursor    string     // Page.Next of the page before, or empty; one that is malformed is CodeInvalid
+}
+
+// Page is one page of a list.
+type Page struct {
+	Items []Handoff
+	Next  string // empty after the last page
+}
+
+// Matches reports whether h is among what q selects.
+func (q Query) Matches(h Handoff) bool {
+	return h.Partner == q.Partner &&
+		(q.Instance == "" || h.Instance == q.Instance) &&
+		(q.Status == "" || h.Status == q.Status) &&
+		(q.Reference == "" || h.Terms.Reference == q.Reference)
+}
+
+// Notifier tells those who follow a handoff that it changed. Changed must not
+// block; h is as it was stored.
+type Notifier interface {
+	Changed(h Handoff)
+}
