@@ -1,0 +1,206 @@
+package i18n
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/language"
+)
+
+//go:embed lang/*.json
+var files embed.FS
+
+// Source is the language the others are translated from, and the one spoken when
+// nothing better matches.
+const Source Lang = "en"
+
+// Lang is a language with a file, as a BCP 47 tag.
+type Lang string
+
+// Catalog holds every language. It is read-only and safe for concurrent use.
+type Catalog struct {
+	tongues map[Lang]*tongue
+	langs   []Lang         // sorted, Source first: the order of the matcher
+	tags    []language.Tag // of langs
+	matcher language.Matcher
+}
+
+// tongue is one language.
+type tongue struct {
+	lang     Lang
+	tag      language.Tag
+	name     string
+	rtl      bool
+	digits   []rune // ten, or none for 0–9
+	messages map[string]message
+}
+
+// Load reads the embedded languages and reports everything that is wrong with them.
+func Load() (*Catalog, error) { return load(files) }
+
+func load(fsys fs.FS) (*Catalog, error) {
+	names, err := fs.Glob(fsys, "lang/*.json")
+	if err != nil {
+		return nil, fmt.Errorf("listing languages: %w", err)
+	}
+	c := &Catalog{tongues: map[Lang]*tongue{}}
+	var faults []error
+	for _, name := range names {
+		t, err := readTongue(fsys, name)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("language file %s: %w", name, err))
+			continue
+		}
+		c.tongues[t.lang] = t
+	}
+	if c.tongues[Source] == nil {
+		faults = append(faults, fmt.Errorf("no language file for %s", Source))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	c.langs = slices.SortedFunc(maps.Keys(c.tongues), func(a, b Lang) int {
+		switch {
+		case a == b:
+			return 0
+		case a == Source:
+			return -1
+		case b == Source:
+			return 1
+		}
+		return strings.Compare(string(a), string(b))
+	})
+	for _, l := range c.langs {
+		c.tags = append(c.tags, c.tongues[l].tag)
+	}
+	c.matcher = language.NewMatcher(c.tags)
+	return c, nil
+}
+
+// Keys that describe the language rather than say something in it.
+const (
+	metaName   = "_name"   // what the language calls itself
+	metaDigits = "_digits" // its digits from zero, where they are not 0–9
+)
+
+func readTongue(fsys fs.FS, name string) (*tongue, error) {
+	raw, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	base := strings.TrimSuffix(path.Base(name), ".json")
+	tag, err := language.Parse(base)
+	if err != nil {
+		return nil, fmt.Errorf("the name is not a language tag: %w", err)
+	}
+	var entries map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &entries); err != nil {
+		return nil, err
+	}
+	t := &tongue{lang: Lang(base), tag: tag, rtl: rightToLeft(tag), messages: make(map[string]message, len(entries))}
+	for key, value := range entries {
+		var text string
+		switch key {
+		case metaName:
+			if err := json.Unmarshal(value, &t.name); err != nil {
+				return nil, fmt.Errorf("%s: %w", key, err)
+			}
+			continue
+		case metaDigits:
+			if err := json.Unmarshal(value, &text); err != nil {
+				return nil, fmt.Errorf("%s: %w", key, err)
+			}
+			if t.digits = []rune(text); len(t.digits) != 10 {
+				return nil, fmt.Errorf("%s: %d digits, want 10", key, len(t.digits))
+			}
+			continue
+		}
+		m, err := parseMessage(value, categories(tag))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+		t.messages[key] = m
+	}
+	if t.name == "" {
+		return nil, fmt.Errorf("no %s", metaName)
+	}
+	return t, nil
+}
+
+// parseMessage reads a text, or an object of texts by plural category, which must
+// have exactly the categories of need.
+func parseMessage(value json.RawMessage, need []string) (message, error) {
+	if bytes.HasPrefix(value, []byte("{")) {
+		forms := map[string]string{}
+		if err := json.Unmarshal(value, &forms); err != nil {
+			return message{}, err
+		}
+		for _, category := range need {
+			if forms[category] == "" {
+				return message{}, fmt.Errorf("no plural form %q", category)
+			}
+		}
+		if len(forms) != len(need) {
+			return message{}, fmt.Errorf("plural forms %v, want %v alone", slices.Sorted(maps.Keys(forms)), need)
+		}
+		return message{forms: forms}, nil
+	}
+	var text string
+	if err := json.Unmarshal(value, &text); err != nil {
+		return message{}, err
+	}
+	if text == "" {
+		return message{}, errors.New("no text")
+	}
+	return message{text: text}, nil
+}
+
+// rightToLeft reports whether the language is usually written so, by its script.
+func rightToLeft(tag language.Tag) bool {
+	script, _ := tag.Script()
+	switch script.String() {
+	case "Arab", "Hebr", "Syrc", "Thaa", "Nkoo", "Adlm", "Rohg":
+		return true
+	}
+	return false
+}
+
+// Langs lists the languages, English first, then by tag.
+func (c *Catalog) Langs() []Lang { return slices.Clone(c.langs) }
+
+// Name returns what lang calls itself, or the tag of a language we do not have.
+func (c *Catalog) Name(lang Lang) string {
+	if t := c.tongues[lang]; t != nil {
+		return t.name
+	}
+	return string(lang)
+}
+
+// Dir returns "ltr" or "rtl".
+func (c *Catalog) Dir(lang Lang) string {
+	if t := c.tongues[lang]; t != nil && t.rtl {
+		return "rtl"
+	}
+	return "ltr"
+}
+
+// Keys lists the message keys of the source language, sorted.
+func (c *Catalog) Keys() []string {
+	return slices.Sorted(maps.Keys(c.tongues[Source].messages))
+}
+
+// tongue returns the language, or the source for one we do not have.
+func (c *Catalog) tongue(lang Lang) *tongue {
+	if t := c.tongues[lang]; t != nil {
+		return t
+	}
+	return c.tongues[Source]
+}
