@@ -59,8 +59,8 @@ type Handoff struct {
 
 	Codes []RouteCode
 	Claim *Claim // the one in force, or the last one after an end
-	// Former are the claims that were released, lapsed or burnt, and why: their
-	// keys answer "gone". The oldest are dropped beyond a dozen.
+	// Former are the claims that others took the place of, and why: their keys
+	// answer "gone". The oldest are forgotten beyond MaxFormer.
 	Former []Former
 	Burnt  int // claims burnt by wrong numbers since the last new code
 	Claims int // claims ever made
@@ -114,8 +114,7 @@ const (
 	CauseUnknownJourney Cause = "unknown_journey"
 	CauseWrongDevice    Cause = "wrong_device"
 	CauseWrongNumbers   Cause = "wrong_numbers"
-	CauseLapsed         Cause = "lapsed"
-	CauseReported       Cause = "failed" // the partner said that it failed
+	CauseOutcomeFailed  Cause = "failed" // completed, and the partner said that it failed
 	CauseNoPhone        Cause = "no_phone"
 )
 
@@ -134,9 +133,12 @@ func (c RouteCode) Live(now time.Time) bool {
 	return c.Ended == "" && (c.ExpiresAt.IsZero() || now.Before(c.ExpiresAt))
 }
 
-// Claim is a phone's hold on the handoff.
+// Claim is a phone's hold on the handoff. One whose lease has lapsed stays in
+// its place, with the handoff displayed again, until its owner comes back or
+// another device claims.
 type Claim struct {
 	Hash  Hash // of the claim key (a browser's) or the claim id (an app's)
+	Owner Hash // of the phone's cookie or the app's device id
 	Route Route
 	Frame bool // it came with a fresh frame
 	At    time.Time
@@ -144,7 +146,6 @@ type Claim struct {
 	By    Browser
 
 	// A browser's claim.
-	Owner      Hash   // of the phone's cookie
 	Attempt    Hash   // of the form's attempt
 	ByOwner    Sealed // the claim key, under a key derived from the cookie
 	ByAttempt  Sealed // the claim key, under a key derived from the attempt
@@ -178,9 +179,12 @@ func (c Claim) pickups() []Hash {
 
 // Former is a claim that ended before the handoff did.
 type Former struct {
-	Hash    Hash
-	Reason  Reason
-	Pickups []Hash
+	Hash      Hash
+	Owner     Hash // of the phone's cookie or the app's device id
+	Reason    Reason
+	Cause     Cause  // with ReasonReleased: wrong numbers, or the wrong device
+	Challenge string // of an app
+	Pickups   []Hash
 }
 
 // Token is one of the platform's tokens, sealed.
@@ -287,7 +291,7 @@ func (h Handoff) DueAt() time.Time {
 		}
 	}
 	if c := h.Claim; c != nil {
-		if !h.Status.Ended() {
+		if h.Status == StatusClaimed {
 			sooner(c.Until)
 		}
 		if c.Pickup != nil && c.Pickup.Answer != nil {

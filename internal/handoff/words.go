@@ -226,7 +226,9 @@ const (
 	MaxOpens      = 10  // fresh app links for one claim
 	MaxExtensions = 10  // times the deadline may be put off
 	MaxLive       = 3   // live handoffs of one instance
-	MaxEvents     = 200 // changes of one handoff; past them, hints are dropped and acts refused
+	MaxEvents     = 300 // changes of one handoff; past them only ends are recorded
+	MaxFormer     = 24  // earlier claims remembered
+	MaxCodes      = 40  // codes remembered, ended ones included
 	MaxExpiresIn  = 24 * time.Hour
 	MinExpiresIn  = 60 * time.Second
 )

@@ -1,0 +1,150 @@
+package handoff
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// NewHandoff is what a partner asks for, checked and with its defaults filled in.
+type NewHandoff struct {
+	Partner  PartnerID
+	App      AppID
+	Instance InstanceID // or
+	Journey  *Journey   // started first
+	Terms    Terms
+}
+
+// Create begins a handoff, starting its journey first if asked to. A fourth live
+// one for an instance replaces the oldest that is not delivered.
+func (s *Service) Create(ctx context.Context, n NewHandoff) (Handoff, error) {
+	if n.Journey != nil {
+		p, err := s.platforms.Platform(n.Partner)
+		if err != nil {
+			return Handoff{}, err
+		}
+		if n.Instance, err = p.StartJourney(ctx, *n.Journey); err != nil {
+			return Handoff{}, err
+		}
+	}
+	if err := s.replaceOldest(ctx, n.Partner, n.Instance); err != nil {
+		return Handoff{}, err
+	}
+	now := s.now()
+	key := newCapability()
+	h := Handoff{
+		ID: newID(), Partner: n.Partner, App: n.App, Instance: n.Instance, Terms: n.Terms,
+		SupportRef: newSupportRef(), CreatedAt: now, Deadline: now.Add(n.Terms.ExpiresIn),
+		DisplayHash: HashOf(key),
+	}
+	h.DisplayKey = s.vault.Seal(h.label("display"), []byte(key))
+	h = h.reach(StatusCreated, now)
+	var err error
+	for range 5 {
+		err = s.store.Create(ctx, h)
+		if err == nil {
+			s.notifier.Changed(h)
+			return h, nil
+		}
+		if CodeOf(err) != CodeConflict {
+			break
+		}
+		h.SupportRef = newSupportRef() // the only short one among the keys
+	}
+	return Handoff{}, fmt.Errorf("storing a new handoff: %w", err)
+}
+
+// replaceOldest makes room for one more live handoff of an instance.
+func (s *Service) replaceOldest(ctx context.Context, partner PartnerID, instance InstanceID) error {
+	var live []Handoff
+	for q := (Query{Partner: partner, Instance: instance, Limit: 100}); ; {
+		page, err := s.store.List(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, h := range page.Items {
+			if !h.Status.Ended() {
+				live = append(live, h)
+			}
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	slices.Reverse(live)
+	excess := len(live) - MaxLive + 1
+	for _, old := range live {
+		if excess <= 0 {
+			break
+		}
+		if old.Status == StatusDelivered {
+			continue
+		}
+		_, err := s.update(ctx, old.ID, func(h Handoff, now time.Time) (Handoff, error) {
+			if h.Status == StatusDelivered || h.Status.Ended() {
+				return h, errUnchanged
+			}
+			return h.End(StatusReplaced, "", now)
+		})
+		if err != nil && CodeOf(err) != CodeNotFound {
+			return err
+		}
+		excess--
+	}
+	return nil
+}
+
+// Partners returns a partner's own handoff; another's is CodeNotFound.
+func (s *Service) Partners(ctx context.Context, partner PartnerID, id ID) (Handoff, error) {
+	h, err := s.store.Get(ctx, id)
+	if err != nil {
+		return Handoff{}, err
+	}
+	if h.Partner != partner {
+		return Handoff{}, Errorf(CodeNotFound, "no such handoff")
+	}
+	return h, nil
+}
+
+// List returns a page of a partner's handoffs, newest first.
+func (s *Service) List(ctx context.Context, q Query) (Page, error) { return s.store.List(ctx, q) }
+
+// Cancel ends a handoff for the partner. CodeConflict after an end.
+func (s *Service) Cancel(ctx context.Context, h Handoff) (Handoff, error) {
+	return s.end(ctx, h.ID, StatusCancelled, "")
+}
+
+// Complete ends a handoff because the partner says that the journey is over,
+// well or not: the outcome is for the record. CodeConflict after an end.
+func (s *Service) Complete(ctx context.Context, h Handoff, well bool) (Handoff, error) {
+	cause := CauseOutcomeFailed
+	if well {
+		cause = ""
+	}
+	return s.end(ctx, h.ID, StatusCompleted, cause)
+}
+
+func (s *Service) end(ctx context.Context, id ID, status Status, cause Cause) (Handoff, error) {
+	return s.update(ctx, id, func(h Handoff, now time.Time) (Handoff, error) {
+		return h.End(status, cause, now)
+	})
+}
+
+// AddLink makes a code for a route that a message or a person carries, in place
+// of the one it had.
+func (s *Service) AddLink(ctx context.Context, h Handoff, r Route) (Handoff, Secret, error) {
+	if !h.HasRoute(r) {
+		return h, "", Errorf(CodeForbidden, "the route %s is not open here", r)
+	}
+	var code Secret
+	h, err := s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
+		c := s.mint(h, r, now, time.Time{})
+		return h.AddCode(c, now)
+	})
+	if err != nil {
+		return h, "", err
+	}
+	code, _, err = s.Code(h, r)
+	return h, code, err
+}

@@ -1,0 +1,110 @@
+package handoff
+
+import (
+	"crypto/subtle"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A QR's code is "reference.t.mac" where frames are on: t counts the frames
+// since the display was first shown, in base 32, and the MAC covers both. A
+// picture of the code is worth FrameLate, whoever forwards it.
+
+// Frame is the number of the frame that is shown at t, and when the next one
+// begins. Zero and the zero time where frames are off.
+func (h Handoff) Frame(now time.Time) (frame int64, next time.Time) {
+	length := h.Terms.Frame
+	if length <= 0 || h.DisplayedAt.IsZero() {
+		return 0, time.Time{}
+	}
+	frame = int64(now.Sub(h.DisplayedAt) / length)
+	return frame, h.DisplayedAt.Add(time.Duration(frame+1) * length)
+}
+
+// Framed returns the QR's code as it is shown now: with its frame, where frames are on.
+func (s *Service) Framed(h Handoff, reference Secret) (Secret, error) {
+	if h.Terms.Frame <= 0 {
+		return reference, nil
+	}
+	frame, _ := h.Frame(s.now())
+	mac, ok := s.vault.FrameMAC(h.FrameKeyID, h.ID, reference, frame)
+	if !ok {
+		return "", Errorf(CodeInternal, "the server key of the frames of %s is gone", h.ID)
+	}
+	return Secret(reference.Reveal() + "." + formatFrame(frame) + "." + mac), nil
+}
+
+func formatFrame(frame int64) string { return strings.ToUpper(strconv.FormatInt(frame, 32)) }
+
+// presented is a code as it arrived: a reference and, from a QR, a frame.
+type presented struct {
+	reference Secret
+	frame     int64
+	mac       string
+	framed    bool
+}
+
+// maxCode bounds what is looked at; the longest code we make is 26+1+13+1+10.
+const maxCode = 64
+
+func parsePresented(code Secret) (presented, bool) {
+	if len(code) > maxCode {
+		return presented{}, false
+	}
+	parts := strings.Split(code.Reveal(), ".")
+	p := presented{reference: Secret(parts[0])}
+	switch len(parts) {
+	case 1:
+		return p, true
+	case 3:
+		t, err := strconv.ParseInt(strings.ToLower(parts[1]), 32, 64)
+		if err != nil || t < 0 || formatFrame(t) != parts[1] {
+			return p, false
+		}
+		p.frame, p.mac, p.framed = t, parts[2], true
+		return p, true
+	}
+	return p, false
+}
+
+// fresh reports whether p's frame was made by us and shown a moment ago.
+func (s *Service) fresh(h Handoff, p presented, now time.Time) bool {
+	if !p.framed || h.Terms.Frame <= 0 {
+		return false
+	}
+	mac, ok := s.vault.FrameMAC(h.FrameKeyID, h.ID, p.reference, p.frame)
+	if !ok || subtle.ConstantTimeCompare([]byte(mac), []byte(p.mac)) != 1 {
+		return false
+	}
+	if p.frame > int64(MaxExpiresIn*10/h.Terms.Frame) { // beyond any handoff's life, and safe to multiply
+		return false
+	}
+	shown := h.DisplayedAt.Add(time.Duration(p.frame) * h.Terms.Frame)
+	age := now.Sub(shown)
+	return age >= -FrameEarly && age <= FrameLate
+}
+
+// openedLabel binds a proof of opening to one code.
+func (h Handoff) openedLabel(reference Secret) Label {
+	return h.label("opened " + HashOf(reference).String())
+}
+
+// signOpened proves that a good frame was opened now.
+func (s *Service) signOpened(h Handoff, reference Secret, now time.Time) string {
+	return s.vault.Sign(h.openedLabel(reference), strconv.FormatInt(now.Unix(), 10))
+}
+
+// openedRecently reports whether proof says that a good frame was opened within OpenedGrace.
+func (s *Service) openedRecently(h Handoff, reference Secret, proof string, now time.Time) bool {
+	value, ok := s.vault.Verify(h.openedLabel(reference), proof)
+	if !ok {
+		return false
+	}
+	at, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return false
+	}
+	age := now.Sub(time.Unix(at, 0))
+	return age >= -FrameEarly && age <= OpenedGrace
+}

@@ -1,0 +1,486 @@
+package handoff
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// errUnchanged is what a rule returns when it has nothing to do: no failure, and
+// nothing to save.
+var errUnchanged = errors.New("nothing changed")
+
+// errBusy is what Begin returns while another caller makes an upstream step.
+var errBusy = Errorf(CodeConflict, "a step is being made")
+
+// record numbers and appends one event.
+func (h Handoff) record(t EventType, now time.Time) Handoff {
+	h.Seq++
+	h.Events = append(slices.Clip(h.Events), Event{Seq: h.Seq, Type: t, At: now})
+	return h
+}
+
+// reach moves h to a status and records it.
+func (h Handoff) reach(s Status, now time.Time) Handoff {
+	h.Status = s
+	return h.record(EventType(s), now)
+}
+
+// GoneReason is why everything that belonged to an ended handoff is gone.
+func (h Handoff) GoneReason() Reason {
+	switch h.Status {
+	case StatusCompleted:
+		return ReasonUsed
+	case StatusExpired:
+		return ReasonExpired
+	case StatusRejected:
+		return ReasonRejected
+	case StatusReplaced:
+		return ReasonReplaced
+	case StatusCancelled, StatusFailed:
+		return ReasonCancelled
+	case StatusCreated, StatusDisplayed, StatusOpened, StatusClaimed, StatusConfirmed, StatusConnected, StatusDelivered:
+	}
+	return ""
+}
+
+// live refuses everything after an end. A handoff past its deadline has ended,
+// even if the worker has not written so yet.
+func (h Handoff) live(now time.Time) error {
+	if h.Status.Ended() {
+		return Gone(h.GoneReason())
+	}
+	if !now.Before(h.Deadline) {
+		return Gone(ReasonExpired)
+	}
+	return nil
+}
+
+// act refuses what people do after an end, and beyond MaxEvents.
+func (h Handoff) act(now time.Time) error {
+	if err := h.live(now); err != nil {
+		return err
+	}
+	if len(h.Events) >= MaxEvents {
+		e := Errorf(CodeRateLimited, "too much has happened to this handoff: end it and begin a new one")
+		e.RetryAfter = time.Minute
+		return e
+	}
+	return nil
+}
+
+// Display shows h for the first time: codes are the QR's and the local one's,
+// connect is what device/start gave.
+func (h Handoff) Display(by Browser, codes []RouteCode, connect Token, keyID string, now time.Time) (Handoff, error) {
+	if err := h.live(now); err != nil {
+		return h, err
+	}
+	if h.Status != StatusCreated {
+		return h, errUnchanged
+	}
+	h.Asker, h.DisplayedAt, h.FrameKeyID = by, now, keyID
+	h.Connect = &connect
+	h = h.withCodes(codes)
+	if h.Terms.CodeMode == CodeToken {
+		// The app connects without us: only the platform can tell that it did.
+		h.Poll = Poll{Every: pollWatched, Next: now.Add(pollWatched)}
+	}
+	return h.reach(StatusDisplayed, now), nil
+}
+
+// RenewConnect puts a fresh connect token in place of the one the QR carries.
+func (h Handoff) RenewConnect(connect Token, now time.Time) (Handoff, error) {
+	if err := h.live(now); err != nil {
+		return h, err
+	}
+	h.Connect = &connect
+	return h.record(EventRenewed, now), nil
+}
+
+// Open notes that a person looks at a landing. It changes no right, lifetime or count.
+func (h Handoff) Open(inApp string, now time.Time) (Handoff, error) {
+	if err := h.act(now); err != nil {
+		return h, err
+	}
+	switch {
+	case h.Status == StatusDisplayed:
+		h.Hint = Hint{InApp: inApp}
+		return h.reach(StatusOpened, now), nil
+	case h.Status == StatusOpened && h.Hint.InApp != inApp:
+		h.Hint.InApp = inApp
+		return h.record(EventHinted, now), nil
+	}
+	return h, errUnchanged
+}
+
+// AtStore notes that the phone went to the store: the claim lasts until the
+// handoff's deadline, if it was confirmed.
+func (h Handoff) AtStore(now time.Time) (Handoff, error) {
+	if err := h.act(now); err != nil {
+		return h, err
+	}
+	if !h.Status.Held() || h.Hint.Store {
+		return h, errUnchanged
+	}
+	h.Hint.Store = true
+	return h.record(EventHinted, now), nil
+}
+
+// checkCode refuses a code that is not, or no longer, one of h's.
+func (h Handoff) checkCode(hash Hash, now time.Time) (RouteCode, error) {
+	i := slices.IndexFunc(h.Codes, func(c RouteCode) bool { return c.Hash == hash })
+	if i < 0 {
+		return RouteCode{}, Errorf(CodeNotFound, "no such code")
+	}
+	c := h.Codes[i]
+	if err := h.live(now); err != nil {
+		return c, err
+	}
+	if c.Ended != "" {
+		return c, Gone(c.Ended)
+	}
+	if !c.Live(now) {
+		return c, Gone(ReasonExpired)
+	}
+	return c, nil
+}
+
+func (h Handoff) hasCode(hash Hash) bool {
+	return slices.ContainsFunc(h.Codes, func(c RouteCode) bool { return c.Hash == hash })
+}
+
+// sameClaimant reports whether c is asked for again by the one who has it: the
+// same attempt, the same cookie, or the same app's challenge.
+func (c Claim) sameClaimant(other Claim) bool {
+	if c.App() || other.App() {
+		return c.App() && other.App() && c.Challenge == other.Challenge && c.Owner == other.Owner
+	}
+	return c.Owner == other.Owner || c.Attempt == other.Attempt
+}
+
+// Take makes c the claim in force. It wins over an unconfirmed claim of another
+// device and loses, with CodeConflict, to a confirmed one. The claim's own phone
+// gets errUnchanged: it has it already. number is the sealed number, used only if
+// the policy asks for one.
+func (h Handoff) Take(c Claim, code Hash, number Sealed, risk bool, now time.Time) (Handoff, error) {
+	if err := h.act(now); err != nil {
+		return h, err
+	}
+	if old := h.Claim; old != nil && old.sameClaimant(c) && h.hasCode(code) {
+		if h.Status.Held() {
+			return h, errUnchanged
+		}
+		return h.revive(now)
+	}
+	rc, err := h.checkCode(code, now)
+	if err != nil {
+		return h, err
+	}
+	switch h.Status {
+	case StatusConfirmed, StatusConnected, StatusDelivered:
+		return h, Errorf(CodeConflict, "another device holds this handoff")
+	case StatusCreated, StatusDisplayed, StatusOpened, StatusClaimed,
+		StatusCompleted, StatusExpired, StatusCancelled, StatusRejected, StatusReplaced, StatusFailed:
+	}
+	if h.Burnt >= MaxBurnt {
+		return h, Gone(ReasonReplaced)
+	}
+	second := h.claimedBefore(c.Owner)
+	h = h.retire(ReasonReplaced, "")
+	c.Route, c.At = rc.Route, now
+	c.Until = now.Add(c.lease())
+	asks := h.Terms.Confirmation.Asks(rc.Route, risk || second)
+	if asks {
+		c.Number = number
+	}
+	h.Claim, h.Report, h.Hint, h.Confirmed = &c, "", Hint{}, ""
+	h.Claims++
+	h = h.reach(StatusClaimed, now)
+	if asks {
+		return h, nil
+	}
+	if c.Frame {
+		h.Confirmed = "scan"
+	}
+	return h.confirm(now), nil
+}
+
+func (c Claim) lease() time.Duration {
+	if c.App() {
+		return AppLease
+	}
+	return PhoneLease
+}
+
+// claimedBefore reports whether another device ever claimed: a sign of risk.
+func (h Handoff) claimedBefore(owner Hash) bool {
+	if h.Claim != nil && h.Claim.Owner != owner {
+		return true
+	}
+	return slices.ContainsFunc(h.Former, func(f Former) bool { return f.Owner != owner })
+}
+
+// confirm makes the claim in force last until the handoff's deadline.
+func (h Handoff) confirm(now time.Time) Handoff {
+	c := *h.Claim
+	c.Until = time.Time{}
+	h.Claim = &c
+	return h.reach(StatusConfirmed, now)
+}
+
+// retire moves the claim, if there is one, to the former ones.
+func (h Handoff) retire(why Reason, cause Cause) Handoff {
+	c := h.Claim
+	if c == nil {
+		return h
+	}
+	h.Former = append(slices.Clip(h.Former), Former{
+		Hash: c.Hash, Owner: c.Owner, Reason: why, Cause: cause, Challenge: c.Challenge, Pickups: c.pickups(),
+	})
+	if n := len(h.Former) - MaxFormer; n > 0 {
+		h.Former = h.Former[n:]
+	}
+	h.Claim, h.Confirmed = nil, ""
+	return h
+}
+
+// back returns h to where a code is waiting for a phone.
+func (h Handoff) back(now time.Time) Handoff {
+	h.Hint, h.Work = Hint{}, nil
+	if h.Terms.CodeMode == CodeLink {
+		h.Poll = Poll{}
+	}
+	if h.DisplayedAt.IsZero() {
+		return h.reach(StatusCreated, now)
+	}
+	return h.reach(StatusDisplayed, now)
+}
+
+// revive puts a lapsed claim in force again for its owner.
+func (h Handoff) revive(now time.Time) (Handoff, error) {
+	c := *h.Claim
+	c.Until = now.Add(c.lease())
+	h.Claim = &c
+	return h.reach(StatusClaimed, now), nil
+}
+
+// Renew makes the claim's lease last from now, and puts a lapsed one in force
+// again. It is for the claim's owner only, and is quiet while there is time left.
+func (h Handoff) Renew(now time.Time) (Handoff, error) {
+	if err := h.live(now); err != nil {
+		return h, err
+	}
+	switch {
+	case h.Claim == nil:
+		return h, Gone(ReasonReleased)
+	case !h.Status.Held():
+		return h.revive(now)
+	case h.Status != StatusClaimed || h.Claim.Until.Sub(now) > h.Claim.lease()*3/4:
+		return h, errUnchanged
+	}
+	c := *h.Claim
+	c.Until = now.Add(c.lease())
+	h.Claim = &c
+	return h, nil
+}
+
+// Confirm answers a number typed on the display. A wrong one is no error: it
+// counts, and the second burns the claim. CodeConflict if no number is asked for.
+func (h Handoff) Confirm(right bool, now time.Time) (Handoff, error) {
+	if err := h.act(now); err != nil {
+		return h, err
+	}
+	if h.Status != StatusClaimed || h.Claim.Number == nil {
+		return h, Errorf(CodeConflict, "no number is asked for")
+	}
+	if right {
+		h.Confirmed = "number"
+		return h.confirm(now), nil
+	}
+	c := *h.Claim
+	c.Tries++
+	h.Claim = &c
+	h = h.record(EventWrongNumber, now)
+	if c.Tries < MaxTries {
+		return h, nil
+	}
+	h = h.retire(ReasonReleased, CauseWrongNumbers)
+	h.Burnt++
+	if h.Burnt >= MaxBurnt {
+		h = h.endCodes(ReasonReplaced)
+	}
+	return h.back(now), nil
+}
+
+// Release lets the claim go and shows new codes. It is for the display, at any
+// status before an end.
+func (h Handoff) Release(codes []RouteCode, now time.Time) (Handoff, error) {
+	if err := h.act(now); err != nil {
+		return h, err
+	}
+	if !h.Status.Held() {
+		return h, errUnchanged
+	}
+	if h.Status == StatusDelivered {
+		h.Deadline = now.Add(h.Terms.ExpiresIn)
+	}
+	h = h.retire(ReasonReleased, "").endCodes(ReasonReleased).withCodes(codes)
+	h.Report = ""
+	return h.back(now), nil
+}
+
+// RenewCode shows new codes in place of the QR's and the local one, and forgives
+// the claims burnt by wrong numbers.
+func (h Handoff) RenewCode(codes []RouteCode, now time.Time) (Handoff, error) {
+	if err := h.act(now); err != nil {
+		return h, err
+	}
+	if h.Status != StatusDisplayed && h.Status != StatusOpened {
+		return h, Errorf(CodeConflict, "a %s handoff shows no code", h.Status)
+	}
+	for _, c := range codes {
+		h = h.endCode(c.Route, ReasonReplaced)
+	}
+	h.Burnt = 0
+	return h.withCodes(codes).record(EventRenewed, now), nil
+}
+
+// AddCode gives h a code for one more route, in place of one it had there.
+func (h Handoff) AddCode(c RouteCode, now time.Time) (Handoff, error) {
+	if err := h.act(now); err != nil {
+		return h, err
+	}
+	if h.Status.Held() {
+		return h, Errorf(CodeConflict, "a phone holds this handoff")
+	}
+	return h.endCode(c.Route, ReasonReplaced).withCodes([]RouteCode{c}).record(EventLinkMade, now), nil
+}
+
+// RevokeCode ends a route's code. What was claimed with it stays claimed.
+func (h Handoff) RevokeCode(r Route, now time.Time) (Handoff, error) {
+	if err := h.act(now); err != nil {
+		return h, err
+	}
+	if h.CodeOn(r, now) == nil {
+		return h, errUnchanged
+	}
+	return h.endCode(r, ReasonCancelled).record(EventLinkRevoked, now), nil
+}
+
+// Refuse is "This wasn't me" by someone who holds a code and no claim. A fresh
+// scan of the QR proves that the display is in sight: it ends the handoff. Any
+// other code only ends itself.
+func (h Handoff) Refuse(code Hash, freshScan bool, now time.Time) (Handoff, error) {
+	rc, err := h.checkCode(code, now)
+	if err != nil {
+		return h, err
+	}
+	if freshScan {
+		return h.End(StatusRejected, "", now)
+	}
+	return h.endCode(rc.Route, ReasonRejected).record(EventLinkRevoked, now), nil
+}
+
+// RefuseClaim is "This wasn't me" by the one who holds the claim. Before it is
+// confirmed it ends the claim and its route's code, unless it was a fresh scan;
+// after, the handoff.
+func (h Handoff) RefuseClaim(now time.Time) (Handoff, error) {
+	if err := h.live(now); err != nil {
+		return h, err
+	}
+	c := h.Claim
+	if c == nil {
+		return h, Gone(ReasonReleased)
+	}
+	if c.Frame || (h.Status.Held() && h.Status != StatusClaimed) {
+		return h.End(StatusRejected, "", now)
+	}
+	if err := h.act(now); err != nil {
+		return h, err
+	}
+	route := c.Route
+	h = h.retire(ReasonRejected, "").endCode(route, ReasonRejected)
+	if h.Status == StatusClaimed {
+		return h.back(now), nil
+	}
+	return h.record(EventLinkRevoked, now), nil
+}
+
+// Extend puts the deadline off by what was first given, MaxExtensions times at
+// most. Once delivered, the end-user token's life is the bound and nothing moves it.
+func (h Handoff) Extend(now time.Time) (Handoff, error) {
+	if err := h.act(now); err != nil {
+		return h, err
+	}
+	if h.Status == StatusDelivered || h.Extensions >= MaxExtensions {
+		return h, Errorf(CodeConflict, "this can be kept open no longer")
+	}
+	later := now.Add(h.Terms.ExpiresIn)
+	if last := h.CreatedAt.Add(MaxExpiresIn); later.After(last) {
+		later = last
+	}
+	if !later.After(h.Deadline) {
+		return h, errUnchanged
+	}
+	h.Deadline = later
+	h.Extensions++
+	return h.record(EventExtended, now), nil
+}
+
+// End ends h. No token outlives it. An end after an end is CodeConflict.
+func (h Handoff) End(s Status, cause Cause, now time.Time) (Handoff, error) {
+	if h.Status.Ended() {
+		return h, Errorf(CodeConflict, "the handoff is %s already", h.Status)
+	}
+	h.Cause, h.EndedAt = cause, now
+	h.Connect, h.Work, h.Poll = nil, nil, Poll{}
+	if h.Claim != nil {
+		c := *h.Claim
+		c.Number = nil
+		c = c.wiped(func(time.Time) bool { return true })
+		h.Claim = &c
+	}
+	return h.reach(s, now), nil
+}
+
+// wiped forgets the token answers that forget says so of.
+func (c Claim) wiped(forget func(at time.Time) bool) Claim {
+	if c.Pickup != nil && c.Pickup.Answer != nil && forget(c.Pickup.WipeAt) {
+		p := *c.Pickup
+		p.Answer = nil
+		c.Pickup = &p
+	}
+	if c.Given != nil && c.Given.Answer != nil && forget(c.Given.WipeAt) {
+		g := *c.Given
+		g.Answer = nil
+		c.Given = &g
+	}
+	return c
+}
+
+func (h Handoff) withCodes(codes []RouteCode) Handoff {
+	h.Codes = append(slices.Clip(h.Codes), codes...)
+	if n := len(h.Codes) - MaxCodes; n > 0 {
+		h.Codes = h.Codes[n:]
+	}
+	return h
+}
+
+func (h Handoff) endCode(r Route, why Reason) Handoff {
+	return h.endCodesWhere(why, func(c RouteCode) bool { return c.Route == r })
+}
+
+func (h Handoff) endCodes(why Reason) Handoff {
+	return h.endCodesWhere(why, func(RouteCode) bool { return true })
+}
+
+func (h Handoff) endCodesWhere(why Reason, which func(RouteCode) bool) Handoff {
+	h.Codes = slices.Clone(h.Codes)
+	for i := range h.Codes {
+		if h.Codes[i].Ended == "" && which(h.Codes[i]) {
+			h.Codes[i].Ended = why
+			h.Codes[i].Sealed = nil
+		}
+	}
+	return h
+}

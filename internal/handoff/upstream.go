@@ -1,0 +1,130 @@
+package handoff
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// How a caller waits for the step that another is making.
+const (
+	awaitEvery = 50 * time.Millisecond
+	awaitMost  = 10 * time.Second
+)
+
+// step makes one upstream step for a handoff, alone: it reserves it in the
+// store, where before may still refuse, calls do between two updates, and
+// applies the rule that do returned. The caller's going away does not stop it:
+// its result is worth keeping. While another caller makes a step, step waits for
+// that one and does nothing; the caller looks at the handoff again.
+func (s *Service) step(ctx context.Context, h Handoff, before rule, do func(context.Context, Handoff) (rule, error)) (Handoff, error) {
+	mine := HashOf(newCapability())
+	id := h.ID
+	h, err := s.update(ctx, id, func(h Handoff, now time.Time) (Handoff, error) {
+		h, err := h.Begin(mine, now)
+		if err != nil {
+			return h, err
+		}
+		return before(h, now)
+	})
+	if errors.Is(err, errBusy) {
+		return s.await(ctx, id)
+	}
+	if err != nil || h.Work == nil || h.Work.By != mine {
+		return h, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), WorkLease-5*time.Second)
+	defer cancel()
+	apply, upstream := do(ctx, h)
+	h, err = s.update(ctx, id, func(h Handoff, now time.Time) (Handoff, error) {
+		h, err := h.Done(mine)
+		if err != nil {
+			return h, err
+		}
+		if apply == nil {
+			return h, nil
+		}
+		return apply(h, now)
+	})
+	if upstream != nil {
+		return h, upstream
+	}
+	return h, err
+}
+
+// rule is a change of a handoff, as Store.Update takes it.
+type rule func(Handoff, time.Time) (Handoff, error)
+
+// await waits until nobody makes an upstream step for the handoff.
+func (s *Service) await(ctx context.Context, id ID) (Handoff, error) {
+	ctx, cancel := context.WithTimeout(ctx, awaitMost)
+	defer cancel()
+	tick := time.NewTicker(awaitEvery)
+	defer tick.Stop()
+	for {
+		h, err := s.store.Get(ctx, id)
+		if err != nil {
+			return h, err
+		}
+		if h.Work == nil || !s.now().Before(h.Work.Until) {
+			return h, nil
+		}
+		select {
+		case <-ctx.Done():
+			e := Errorf(CodePlatformUnavailable, "the verification service is taking long")
+			e.RetryAfter = 2 * time.Second
+			return h, e
+		case <-tick.C:
+		}
+	}
+}
+
+// startToken makes a connect token.
+func (s *Service) startToken(ctx context.Context, p Platform, h Handoff, now time.Time) (Token, Secret, error) {
+	t, err := p.StartDevice(ctx, h.Instance, h.Terms.Scope)
+	if err != nil {
+		return Token{}, "", err
+	}
+	return Token{
+		Sealed: s.vault.Seal(h.label("connect"), []byte(t.Token)), MadeAt: now, ExpiresAt: t.ExpiresAt,
+	}, t.Token, nil
+}
+
+// endsUnknown is the rule for an upstream failure that ends the handoff, or nil.
+func endsUnknown(err error) rule {
+	if CodeOf(err) != CodeUnknownJourney {
+		return nil
+	}
+	return func(h Handoff, now time.Time) (Handoff, error) { return h.End(StatusFailed, CauseUnknownJourney, now) }
+}
+
+// connect exchanges a connect token for an end-user token. One that is spent, or
+// whose answer was lost, is followed by a new start and one more connect, and
+// never by the same token again.
+func (s *Service) connect(ctx context.Context, p Platform, h Handoff, token Secret, d DeviceInfo) (EndUserToken, error) {
+	for attempt := 0; ; attempt++ {
+		if token == "" {
+			_, fresh, err := s.startToken(ctx, p, h, s.now())
+			if err != nil {
+				return EndUserToken{}, err
+			}
+			token = fresh
+		}
+		t, err := p.ConnectDevice(ctx, token, d)
+		if err == nil {
+			return t, nil
+		}
+		code := CodeOf(err)
+		if code != CodeConnectSpent && code != CodeConnectLost {
+			return EndUserToken{}, err
+		}
+		if attempt > 0 {
+			return EndUserToken{}, &Error{
+				Code: CodePlatformUnavailable, Detail: "the verification service is not answering",
+				RetryAfter: 5 * time.Second, Err: err,
+			}
+		}
+		s.log.WarnContext(ctx, "connect_answer_lost", "handoff", h.ID, "code", code, "error", err)
+		token = ""
+	}
+}
