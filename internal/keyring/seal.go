@@ -1,0 +1,117 @@
+package keyring
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"slices"
+
+	"github.com/handoff-portal/handoff/internal/handoff"
+)
+
+// A Sealed is a version byte, the server key's id, a nonce of 12 bytes, the
+// ciphertext and a tag of 16 bytes. The additional data is everything before
+// the nonce, and the label.
+const (
+	sealVersion = 1
+	headSize    = 1 + idSize
+)
+
+// errOpen is all that is said of what does not open: the key is gone, the label
+// or the secret is another, or somebody changed it.
+var errOpen = errors.New("what was sealed does not open under this label with any server key")
+
+// Seal implements handoff.Vault.
+func (k *Keyring) Seal(l handoff.Label, plain []byte) handoff.Sealed {
+	key := k.keys[0]
+	return seal(key.id, sealKey(key, l), l, plain)
+}
+
+// Open implements handoff.Vault.
+func (k *Keyring) Open(l handoff.Label, s handoff.Sealed) ([]byte, error) {
+	key, ok := k.sealer(s)
+	if !ok {
+		return nil, errOpen
+	}
+	return open(sealKey(key, l), l, s)
+}
+
+// SealUnder implements handoff.Vault. What is sealed under an empty secret
+// never opens.
+func (k *Keyring) SealUnder(secret handoff.Secret, l handoff.Label, plain []byte) handoff.Sealed {
+	key := k.keys[0]
+	return seal(key.id, underKey(key, secret, l), l, plain)
+}
+
+// OpenUnder implements handoff.Vault.
+func (k *Keyring) OpenUnder(secret handoff.Secret, l handoff.Label, s handoff.Sealed) ([]byte, error) {
+	key, ok := k.sealer(s)
+	if !ok || secret == "" {
+		return nil, errOpen
+	}
+	return open(underKey(key, secret, l), l, s)
+}
+
+// sealer is the server key that s names.
+func (k *Keyring) sealer(s handoff.Sealed) (serverKey, bool) {
+	if len(s) < headSize || s[0] != sealVersion {
+		return serverKey{}, false
+	}
+	return k.key(hex.EncodeToString(s[1:headSize]))
+}
+
+func sealKey(key serverKey, l handoff.Label) []byte {
+	return derive(key.seal, nil, string(appendLabel(nil, l)), keySize)
+}
+
+// underKey is a key that takes both: HKDF extracts with HMAC, keyed by what
+// comes from the server key, over the secret.
+func underKey(key serverKey, secret handoff.Secret, l handoff.Label) []byte {
+	return derive([]byte(secret.Reveal()), key.under, string(appendLabel(nil, l)), keySize)
+}
+
+func seal(id string, key []byte, l handoff.Label, plain []byte) handoff.Sealed {
+	head := []byte{sealVersion}
+	head, err := hex.AppendDecode(head, []byte(id))
+	if err != nil {
+		panic(err) // cannot be: New made the id
+	}
+	return newGCM(key).Seal(head, nil, plain, appendLabel(slices.Clip(head), l)) //nolint:gosec // the nonce is made inside
+}
+
+func open(key []byte, l handoff.Label, s handoff.Sealed) ([]byte, error) {
+	plain, err := newGCM(key).Open(nil, nil, s[headSize:], appendLabel(slices.Clip(s[:headSize]), l))
+	if err != nil {
+		return nil, errOpen
+	}
+	return plain, nil
+}
+
+// newGCM returns AES-256-GCM that makes a random nonce for each message and
+// puts it before the ciphertext.
+func newGCM(key []byte) cipher.AEAD {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		panic(err) // cannot be: the key has 32 bytes
+	}
+	gcm, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic(err) // cannot be: AES has blocks of 16 bytes
+	}
+	return gcm
+}
+
+// appendLabel appends l so that no two labels look alike.
+func appendLabel(b []byte, l handoff.Label) []byte {
+	b = appendField(b, l.Purpose)
+	b = appendField(b, string(l.Partner))
+	return appendField(b, string(l.Handoff))
+}
+
+// appendField appends s after its length in four bytes.
+func appendField(b []byte, s string) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(s))) //nolint:gosec // nothing here comes near 4 GB
+	return append(b, s...)
+}
