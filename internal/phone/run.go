@@ -22,7 +22,8 @@ type Options struct {
 	Platform string // for a bare connect token: the API base to connect at
 	Timeout  time.Duration
 
-	// Consent asks the person. It is called once, after the claim.
+	// Consent asks the person. It is called once, after the claim. Without it
+	// nothing is claimed, and Run returns ErrNobody.
 	Consent func(context.Context, Context) (bool, error)
 	Finish  bool      // complete the journey, on a stand-in platform
 	Report  bool      // tell the portal: started, finished, failed
@@ -55,6 +56,9 @@ type TokenSummary struct {
 	Resumable bool           `json:"resumable"`
 	Claims    map[string]any `json:"claims,omitempty"` // exp, iat, iss, aud: nothing about a person
 }
+
+// ErrNobody means that a code cannot be claimed because nobody can agree to it.
+var ErrNobody = errors.New("there is nobody to ask whether to carry on")
 
 // The outcomes.
 const (
@@ -176,6 +180,9 @@ func (r *run) obtain(ctx context.Context, src Source) (Answer, bool, error) {
 }
 
 func (r *run) claim(ctx context.Context, src Source) (Answer, bool, error) {
+	if r.Consent == nil {
+		return Answer{}, false, ErrNobody
+	}
 	cl, err := r.Client.Claim(ctx, src)
 	if err != nil {
 		return Answer{}, false, err

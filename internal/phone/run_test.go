@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,6 +88,14 @@ func TestRunSaysNo(t *testing.T) {
 	}
 	if got := p.called("/token"); got != 0 {
 		t.Errorf("the token was asked for %d times after a no, want never", got)
+	}
+}
+
+func TestRunAsksBeforeClaiming(t *testing.T) {
+	p := newPortal(t)
+	_, err := phone.Run(t.Context(), phone.Options{Input: p.URL + "/c/acme/good.1.mac", Client: phone.NewClient(phone.Config{})})
+	if !errors.Is(err, phone.ErrNobody) || p.called("/v1/claims") != 0 {
+		t.Errorf("Run with nobody to ask = %v after %d claims, want %v and none", err, p.called("/v1/claims"), phone.ErrNobody)
 	}
 }
 
