@@ -103,7 +103,7 @@ func address(t *testing.T, lines *bufio.Scanner, label string) string {
 	t.Helper()
 	for lines.Scan() {
 		if _, rest, ok := strings.Cut(lines.Text(), label); ok {
-			for _, word := range strings.FieldsSeq(rest) {
+			for word := range strings.FieldsSeq(rest) {
 				if strings.HasPrefix(word, "http") {
 					return word
 				}
