@@ -110,6 +110,27 @@ func ParseLink(s string) (string, error) {
 	return s, nil
 }
 
+// CheckWebhookURL reports what is wrong with the address of a webhook: it is
+// https, to a DNS name. internal says that special ranges are open to webhooks;
+// then plain http and addresses are possible too. Which address a name leads to
+// is checked when it is called.
+func CheckWebhookURL(s string, internal bool) error {
+	u, err := url.Parse(s)
+	switch {
+	case plainURL(s) != nil || err != nil || u.Hostname() == "" || u.User != nil:
+		return errors.New("an absolute https URL is needed")
+	case u.Scheme != "https" && (u.Scheme != "http" || !internal):
+		return errors.New("a webhook goes to https only")
+	case internal:
+		return nil
+	}
+	host := strings.ToLower(u.Hostname())
+	if !hostForm.MatchString(host) || numeric(host) || host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return errors.New("a webhook goes to a DNS name only")
+	}
+	return nil
+}
+
 // ParseAppleID returns s as an app id of Apple's: a team's ten characters, a
 // dot, a bundle id.
 func ParseAppleID(s string) (string, error) {

@@ -1,0 +1,178 @@
+// Package config reads the settings, once, from one YAML file, and reports
+// everything that is wrong with them at once, each with its line and what to do
+// about it.
+//
+// No secret stands in the file: where one belongs, there is env:NAME or
+// file:PATH. No fault ever prints the value of a secret, nor anything written
+// where a secret belongs. Paths are relative to the folder of the file.
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/partner"
+)
+
+// Config is the settings of one portal.
+type Config struct {
+	// PublicURL and LinkURL are scheme, host and port, without a trailing slash.
+	PublicURL string
+	LinkURL   string
+
+	Listen         string // host:port
+	InternalListen string
+	TrustedProxies []netip.Prefix
+
+	// ServerKeys are 32 bytes each in standard base64, newest first, at least one.
+	ServerKeys []handoff.Secret
+
+	Store       Store
+	Frames      time.Duration  // the length of a QR frame; zero: off
+	EgressAllow []netip.Prefix // special ranges that webhooks may go to, by plain http too
+	Limits      Limits
+
+	SMS  *SMS  // nil: no text messages
+	Mail *Mail // nil: no e-mail
+
+	// Platforms are the different credentials for GBG GO, and PlatformOf the index
+	// of each partner's among them.
+	Platforms  []Platform
+	PlatformOf map[handoff.PartnerID]int
+
+	Partners []partner.Partner
+
+	// Warnings are what works, but hardly as intended.
+	Warnings Faults
+}
+
+// StoreKind names a kind of store.
+type StoreKind string
+
+// The kinds of store in this version.
+const (
+	StoreFile   StoreKind = "file"
+	StoreMemory StoreKind = "memory"
+)
+
+// Store says where handoffs are kept.
+type Store struct {
+	Kind StoreKind
+	Path string // of the file, with StoreFile
+}
+
+// Rate allows Count events in each Per.
+type Rate struct {
+	Count int
+	Per   time.Duration
+}
+
+// String is the rate as the file spells it.
+func (r Rate) String() string {
+	unit := map[time.Duration]string{time.Second: "s", time.Minute: "m", time.Hour: "h"}[r.Per]
+	return fmt.Sprintf("%d/%s", r.Count, unit)
+}
+
+// Limits bound what one partner, one network (a v4 /32 or a v6 /64) and
+// everybody together may ask for.
+type Limits struct {
+	CreatesPerPartner Rate
+	ClaimsPerNetwork  Rate
+	PagesPerNetwork   Rate
+	UnknownPerNetwork Rate // guesses: capabilities that never were
+	StreamsPerHandoff int
+	StreamsPerNetwork int
+	Streams           int
+}
+
+// DefaultLimits are the limits of a file that says nothing of them.
+func DefaultLimits() Limits {
+	return Limits{
+		CreatesPerPartner: Rate{50, time.Second},
+		ClaimsPerNetwork:  Rate{300, time.Minute},
+		PagesPerNetwork:   Rate{1200, time.Minute},
+		UnknownPerNetwork: Rate{1000, time.Minute},
+		StreamsPerHandoff: 5,
+		StreamsPerNetwork: 500,
+		Streams:           50000,
+	}
+}
+
+// SMS says who sends text messages.
+type SMS struct {
+	Provider string // twilio
+	URL      string
+	Account  handoff.Secret
+	Token    handoff.Secret
+	From     string
+}
+
+// Mail says who sends e-mail.
+type Mail struct {
+	SMTP     string // host:port
+	Username handoff.Secret
+	Password handoff.Secret
+	From     string // an address, with or without a name
+}
+
+// The versions of the platform's API, and the grants it gives tokens for.
+const (
+	V1 = "v1"
+	V2 = "v2"
+
+	GrantClientCredentials = "client_credentials"
+	GrantPassword          = "password"
+)
+
+// Platform is one credential for GBG GO. Two are the same if all fields are.
+type Platform struct {
+	Version      string // V1 or V2
+	APIURL       string // the base of the calls, without a trailing slash
+	TokenURL     string
+	Grant        string
+	Scope        string
+	ClientID     handoff.Secret
+	ClientSecret handoff.Secret
+	Username     handoff.Secret // with GrantPassword
+	Password     handoff.Secret
+}
+
+// maxFile bounds the settings and every file they name, in bytes.
+const maxFile = 1 << 20
+
+// Load reads the file at path. getenv is os.Getenv, or a test's. The error is
+// Faults if the file could be read but not used.
+func Load(path string, getenv func(string) string) (*Config, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return Parse(path, text, getenv)
+}
+
+// Parse is Load for a text that was read already. path names it in faults, and
+// its folder is where relative paths begin.
+func Parse(path string, text []byte, getenv func(string) string) (*Config, error) {
+	r := &reader{file: filepath.Base(path), dir: filepath.Dir(path), getenv: getenv}
+	c := r.config(r.root(text))
+	if len(r.faults) > 0 {
+		return nil, r.faults.sorted()
+	}
+	c.Warnings = r.warnings.sorted()
+	return c, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if st.Size() > maxFile {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxFile)
+	}
+	return os.ReadFile(path)
+}

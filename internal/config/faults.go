@@ -1,0 +1,54 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Fault is one thing that is wrong with the settings, and what to do about it.
+type Fault struct {
+	File    string
+	Line    int // from 1; with Column, where the value stands, or where it is missing
+	Column  int
+	Path    string // as in partners[0].keys[1]; empty for the whole file
+	Message string
+	Remedy  string
+}
+
+// String is the fault in one line.
+func (f Fault) String() string {
+	s := fmt.Sprintf("%s:%d:%d: ", f.File, f.Line, f.Column)
+	if f.Path != "" {
+		s += f.Path + ": "
+	}
+	s += f.Message
+	if f.Remedy != "" {
+		s += ": " + f.Remedy
+	}
+	return s
+}
+
+// Faults are all faults of one file, in the order of its lines.
+type Faults []Fault
+
+// Error has one fault a line.
+func (f Faults) Error() string {
+	lines := make([]string, len(f))
+	for i, fault := range f {
+		lines[i] = fault.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// sorted orders by place, and drops what an alias would repeat.
+func (f Faults) sorted() Faults {
+	f = slices.Clone(f)
+	slices.SortStableFunc(f, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
+	})
+	return slices.CompactFunc(f, func(a, b Fault) bool {
+		return a.Line == b.Line && a.Column == b.Column && a.Message == b.Message
+	})
+}
