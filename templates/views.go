@@ -25,10 +25,13 @@ type Page struct {
 	Languages []Language
 	// SupportRef is what a stuck person reads out on the telephone; empty: none.
 	SupportRef string
+	// Nonce goes on the script element; empty: the policy allows the file by its origin or hash.
+	Nonce string
 	// Demo adds the banner that nothing here is real.
 	Demo bool
 	// Refresh reloads the page after so many seconds, with or without script;
-	// zero: never. Display and Number reload themselves only without script.
+	// zero: never. A Display, and pages with Live.Base, follow by themselves and
+	// reload only where there is no script.
 	Refresh int
 }
 
@@ -189,6 +192,8 @@ type Display struct {
 
 	// What "Can't scan?" offers.
 	CanLink, CanType, CanLocal, CanNoPhone bool
+	// TypedAddress is where a typed code goes, as people read it: "go.example.com/t/acme".
+	TypedAddress string
 }
 
 // Live is how a phone's page follows its claim: it reloads when the seq or the
@@ -273,10 +278,10 @@ type Finished struct {
 // RejectAsk asks once more whether to stop.
 type RejectAsk struct {
 	Page
-	Action  string // "Stop it" posts here, with the hidden fields below
-	BackURL templ.SafeURL
-	Attempt string
-	Opened  string
+	Action  string        // "Stop it" posts here, with sure=1 and the hidden fields below
+	BackURL templ.SafeURL // "Go back"
+	Attempt string        // of the landing; may be empty
+	Opened  string        // of the landing; may be empty
 }
 
 // Notice names a phone page that only says something.

@@ -51,7 +51,7 @@ func load(fsys fs.FS) (*Catalog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing languages: %w", err)
 	}
-	c := &Catalog{tongues: map[Lang]*tongue{}}
+	c := &Catalog{tongues: make(map[Lang]*tongue)}
 	var faults []error
 	for _, name := range names {
 		t, err := readTongue(fsys, name)

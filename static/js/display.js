@@ -1,1 +1,303 @@
-"use strict";
+// Keeps an open display up to date: shows the panel of the state's screen, fills
+// its slots, renews the code, counts down, and talks to the page that frames it.
+// Everything it does is also there without it, by forms and reloading.
+(() => {
+  "use strict";
+
+  const main = document.getElementById("handoff");
+  const $ = (id) => document.getElementById(id);
+  const all = (selector) => main.querySelectorAll(selector);
+  const { base, id, parentOrigin } = main.dataset;
+  const framed = parentOrigin !== "" && window.parent !== window;
+  const forms = JSON.parse(main.dataset.count);
+  const plural = new Intl.PluralRules(document.documentElement.lang);
+  // The machine's clock may be wrong; the server's is what counts.
+  const skew = Date.now() - Date.parse(main.dataset.now);
+
+  let seq = Number(main.dataset.seq);
+  let status = main.dataset.status;
+  let expires = Date.parse(main.dataset.expires);
+  let screen = "";
+  let said = "";
+  let frame = 0;
+  let ended = false;
+  let leaving = false;
+
+  // Speaking: one polite region, one sentence at a time.
+  const say = (text) => {
+    if (text && text !== said) $("live").textContent = text;
+    said = text || said;
+  };
+
+  const post = (type, more) => {
+    if (framed) window.parent.postMessage({ source: "handoff", v: 1, type, id, seq, status, ...more }, parentOrigin);
+  };
+
+  // panel returns the panel that stands for a screen.
+  const panel = (name) => [...all("[data-screen]")].find((p) => p.dataset.screen.split(" ").includes(name));
+
+  const show = (name) => {
+    const next = panel(name);
+    if (!next) return location.reload();
+    const was = panel(screen);
+    screen = name;
+    if (next === was) return;
+    const inside = was && was.contains(document.activeElement);
+    const heading = next.querySelector("h1");
+    if (was) {
+      document.title = document.title.replace(was.querySelector("h1").textContent, heading.textContent);
+      was.hidden = true;
+    }
+    next.hidden = false;
+    // Focus moves only when it would be lost, or to the one field there is to fill.
+    const field = name === "number" && document.hasFocus() && (inside || document.activeElement === document.body);
+    if (field) $("number").focus();
+    else if (inside) heading.focus();
+
+    const step = Number(next.dataset.step);
+    $("bar").hidden = step < 0;
+    [...$("progress").children].forEach((li, i) => {
+      li.className = i < step ? "done" : i === step ? "now" : "next";
+      if (i === step) li.setAttribute("aria-current", "step");
+      else li.removeAttribute("aria-current");
+    });
+  };
+
+  const fill = (slots) => {
+    for (const el of all("[data-slot]")) {
+      const text = slots[el.dataset.slot] || "";
+      if ("value" in el) el.value = text;
+      else if (el.textContent !== text) el.textContent = text;
+    }
+    for (const el of all("[data-when]")) el.hidden = !slots[el.dataset.when];
+    for (const el of all("[data-unless]")) el.hidden = !!slots[el.dataset.unless];
+    const wrong = !!slots.wrong;
+    if (wrong) $("number").setAttribute("aria-invalid", "true");
+    else $("number").removeAttribute("aria-invalid");
+    if (/^https?:/.test(slots.deep_link)) $("deep-link").href = slots.deep_link;
+  };
+
+  // apply takes a state; an older one than shown changes nothing.
+  const apply = (state) => {
+    if (state.seq < seq || ended) return;
+    const moved = state.seq !== seq || state.status !== status;
+    seq = state.seq;
+    status = state.status;
+    if (state.expiresAt) expires = Date.parse(state.expiresAt);
+    const slots = state.slots || {};
+    fill(slots);
+    show(state.screen);
+    say(slots.say);
+    if (state.frame !== undefined) renew(state.frame);
+    if (moved) post("state");
+    if (state.end) end(state.returnUrl || "");
+    count();
+  };
+
+  const end = (url) => {
+    ended = true;
+    stop();
+    $("rest").hidden = true;
+    $("more").hidden = true;
+    const ok = /^https?:/.test(url);
+    for (const a of all("[data-return]")) if (ok) a.href = url;
+    for (const el of all("[data-goes]")) el.hidden = !ok;
+    post("end", { returnUrl: ok ? url : "" });
+    // A good end moves on by itself; the others stay until they have been read.
+    if (ok && !framed && (leaving || screen === "completed")) setTimeout(() => location.assign(url), leaving ? 0 : 4000);
+  };
+
+  // The code. A frame number says only that there is a newer one; while the tab
+  // is hidden, or the code is, there is nobody to show it to.
+  let wanted = 0;
+  const renew = async (n) => {
+    wanted = n;
+    if (document.hidden || n === frame || panel(screen) !== panel("waiting")) return;
+    frame = n;
+    try {
+      const r = await fetch(base + "/qr.svg", { cache: "no-store" });
+      const svg = r.ok ? await r.text() : "";
+      const box = /viewBox="([^"]+)"/.exec(svg);
+      const d = /<path[^>]* d="([^"]+)"/.exec(svg);
+      if (!box || !d || n !== frame) return;
+      $("qr").setAttribute("viewBox", box[1]);
+      $("qr").querySelector("path").setAttribute("d", d[1]);
+    } catch {
+      frame = 0; // the next one will do
+    }
+  };
+
+  // Following: a stream while there is one, else polling, ever less often.
+  let source;
+  let timer;
+  let fails = 0;
+  let refused = 0;
+
+  const stop = () => {
+    clearTimeout(timer);
+    if (source) source.close();
+    source = undefined;
+  };
+
+  const later = (seconds) => {
+    stop();
+    if (!ended) timer = setTimeout(poll, seconds * 1000 * (0.75 + Math.random() / 2));
+  };
+
+  const follow = () => {
+    stop();
+    if (ended) return;
+    source = new EventSource(base + "/events");
+    source.addEventListener("state", (e) => {
+      online();
+      refused = 0;
+      apply(JSON.parse(e.data));
+    });
+    source.addEventListener("frame", (e) => renew(JSON.parse(e.data).frame));
+    source.addEventListener("bye", () => later(1));
+    source.onerror = () => {
+      refused++;
+      later(1);
+    };
+  };
+
+  const poll = async () => {
+    clearTimeout(timer);
+    if (ended) return;
+    try {
+      const r = await fetch(base + "/status", { cache: "no-store", headers: { Accept: "application/json" } });
+      if (r.status === 404 || r.status === 410) return location.reload();
+      if (!r.ok) throw r.status;
+      const state = await r.json();
+      online();
+      apply(state);
+      if (ended || source) return;
+      // Two refusals: no stream to be had just now. Try again every so often.
+      if (refused < 2 || refused++ % 12 === 0) follow();
+      else later(state.pollAfter || 5);
+    } catch {
+      if (fails++ > 1 || !navigator.onLine) $("offline").hidden = false;
+      if (!source) later(Math.min(30, 2 ** Math.min(fails, 5)));
+    }
+  };
+
+  const online = () => {
+    fails = 0;
+    $("offline").hidden = true;
+  };
+
+  window.addEventListener("offline", () => {
+    $("offline").hidden = false;
+    say($("offline").querySelector("h2").textContent);
+  });
+  window.addEventListener("online", poll);
+  window.addEventListener("pageshow", (e) => e.persisted && poll());
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    frame = 0;
+    renew(wanted);
+    poll();
+  });
+
+  // Time left: text to be visited, never spoken of by itself.
+  let ticking;
+  const count = () => {
+    clearTimeout(ticking);
+    if (ended || !expires) return;
+    const ms = Math.max(0, expires - (Date.now() - skew));
+    const [set, unit] = ms <= 60000 ? [forms.s, 1000] : ms <= 7200000 ? [forms.m, 60000] : [forms.h, 3600000];
+    const n = Math.ceil(ms / unit);
+    const digits = String(n).replace(/\d/g, (c) => [...forms.digits][c]);
+    const text = (set[plural.select(n)] || set.other).replace("{n}", digits);
+    if ($("left").textContent !== text) $("left").textContent = text;
+
+    const ask = "extend" in main.dataset && ms > 0 && ms <= 120000;
+    if (ask && $("more").hidden) say($("more").querySelector("h2").textContent);
+    $("more").hidden = !ask;
+    if (ms === 0) later(2);
+    else ticking = setTimeout(count, Math.min(ms % unit || unit, ms > 60000 && ms - 60000 < unit ? ms - 60000 + 50 : unit));
+  };
+
+  // Forms are sent in the background, so that a frame never navigates itself.
+  document.addEventListener("submit", async (e) => {
+    const form = e.target;
+    if ("native" in form.dataset || form.method !== "post") return;
+    e.preventDefault();
+    if (form.dataset.busy) return;
+    form.dataset.busy = "1";
+    const button = form.querySelector("button");
+    button.setAttribute("aria-disabled", "true");
+    leaving = form.action.endsWith("/no-phone");
+    let ok = false;
+    try {
+      const r = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual" });
+      ok = r.ok || r.type === "opaqueredirect" || r.status === 409;
+    } catch {
+      // no answer: told below
+    }
+    $("trouble").hidden = ok;
+    if (!ok) say($("trouble").textContent);
+    if (form.contains($("number"))) {
+      $("number").value = "";
+      said = ""; // the same mistake twice is told twice
+    }
+    delete form.dataset.busy;
+    button.removeAttribute("aria-disabled");
+    await poll();
+  });
+
+  // Copying. A frame has no clipboard, so there the text is selected instead.
+  for (const button of all("[data-copy]")) {
+    const field = $(button.dataset.copy);
+    const text = button.textContent;
+    field.addEventListener("focus", () => field.select());
+    button.hidden = framed || !navigator.clipboard;
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(field.value);
+        button.textContent = button.dataset.copied;
+        say(button.dataset.copied);
+        setTimeout(() => {
+          button.textContent = text;
+          said = "";
+        }, 2000);
+      } catch {
+        field.focus();
+      }
+    });
+  }
+
+  // A code that is cut off cannot be scanned: say so, once.
+  const partly = $("partly");
+  if ("IntersectionObserver" in window) {
+    let told = false;
+    new IntersectionObserver(
+      ([e]) => {
+        const cut = e.boundingClientRect.width > 0 && e.intersectionRatio < 0.98;
+        const note = partly.firstElementChild;
+        note.hidden = !cut;
+        if (!cut) return;
+        partly.dataset.was = "";
+        if (!told) $("live").textContent = note.textContent;
+        told = true;
+      },
+      { threshold: [0, 0.5, 0.9, 0.98, 1] },
+    ).observe($("qr"));
+  }
+
+  screen = [...all("[data-screen]")].find((p) => !p.hidden).dataset.screen.split(" ")[0];
+  said = panel(screen).querySelector("h1").textContent;
+  ended = $("rest").hidden;
+  post("ready");
+  if (framed && "ResizeObserver" in window) {
+    new ResizeObserver(() => post("resize", { height: Math.ceil(document.body.getBoundingClientRect().height) })).observe(document.body);
+  }
+  if (ended) {
+    ended = false;
+    const a = panel(screen).querySelector("[data-return]");
+    end(a ? a.getAttribute("href") || "" : "");
+  } else {
+    count();
+    follow();
+  }
+})();

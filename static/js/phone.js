@@ -1,1 +1,88 @@
-"use strict";
+// Helps a phone's page along: reloads it when the handoff moved on, opens the help
+// when the app did not open, and copies a link. It never sends anything.
+(() => {
+  "use strict";
+
+  const main = document.getElementById("handoff");
+  const { base, screen, refresh } = main.dataset;
+  const seq = Number(main.dataset.seq);
+  const jitter = () => 0.75 + Math.random() / 2;
+  let source;
+  let timer;
+  let fails = 0;
+
+  const moved = (state) => {
+    fails = 0;
+    if (state.screen === undefined ? state.seq === seq : state.screen === screen) return;
+    clearTimeout(timer);
+    if (source) source.close();
+    location.reload();
+  };
+
+  const poll = async () => {
+    clearTimeout(timer);
+    let wait = 5;
+    try {
+      const r = await fetch(base + "/status", { cache: "no-store", headers: { Accept: "application/json" } });
+      if (r.status === 404 || r.status === 410) return location.reload();
+      if (!r.ok) throw r.status;
+      const state = await r.json();
+      wait = state.pollAfter || wait;
+      moved(state);
+      if (state.end) return;
+    } catch {
+      fails++;
+      wait = Math.min(30, 2 ** Math.min(fails, 5));
+    }
+    if (!source) timer = setTimeout(poll, wait * 1000 * jitter());
+  };
+
+  const follow = () => {
+    source = new EventSource(base + "/events");
+    source.addEventListener("state", (e) => moved(JSON.parse(e.data)));
+    const quit = () => {
+      source.close();
+      source = undefined;
+      timer = setTimeout(poll, 1000 * jitter());
+    };
+    source.addEventListener("bye", quit);
+    source.onerror = quit;
+  };
+
+  if (base) {
+    follow();
+    // Back from the store, the app or the home screen: look again.
+    document.addEventListener("visibilitychange", () => document.hidden || poll());
+    window.addEventListener("pageshow", (e) => e.persisted && location.reload());
+  }
+  if (Number(refresh) > 0) setTimeout(() => location.reload(), Number(refresh) * 1000);
+
+  // Still here three seconds after the tap: the app did not open.
+  const open = document.getElementById("open");
+  const help = document.getElementById("help");
+  if (open && help) {
+    open.addEventListener("click", () => {
+      setTimeout(() => {
+        if (document.hidden || help.open) return;
+        help.open = true;
+        help.scrollIntoView({ block: "nearest" });
+        document.getElementById("live").textContent = help.querySelector("summary").textContent.trim();
+      }, 3000);
+    });
+  }
+
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    const field = document.getElementById(button.dataset.copy);
+    field.addEventListener("focus", () => field.select());
+    button.hidden = !navigator.clipboard;
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(field.value);
+        document.getElementById("live").textContent = button.dataset.copied;
+        button.textContent = button.dataset.copied;
+      } catch {
+        field.focus();
+      }
+    });
+  }
+})();
