@@ -42,13 +42,16 @@ func (f Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sorted orders by place, and drops what an alias would repeat.
+// sorted orders by place, and drops what an alias would repeat: the same fault of
+// the same setting in the same place.
 func (f Faults) sorted() Faults {
+	compare := func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message), cmp.Compare(a.key(), b.key()))
+	}
 	f = slices.Clone(f)
-	slices.SortStableFunc(f, func(a, b Fault) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
-	})
-	return slices.CompactFunc(f, func(a, b Fault) bool {
-		return a.Line == b.Line && a.Column == b.Column && a.Message == b.Message
-	})
+	slices.SortStableFunc(f, compare)
+	return slices.CompactFunc(f, func(a, b Fault) bool { return compare(a, b) == 0 })
 }
+
+// key is the last part of the path.
+func (f Fault) key() string { return f.Path[strings.LastIndexByte(f.Path, '.')+1:] }

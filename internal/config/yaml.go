@@ -97,7 +97,11 @@ func (r *reader) Visit(n ast.Node) ast.Visitor {
 // at is the value of a node below v.
 func (v value) at(n ast.Node, path string) value {
 	out := value{r: v.r, path: path, line: v.line, col: v.col}
-	if t := n.GetToken(); t != nil && t.Position != nil {
+	t := n.GetToken()
+	if pairs, ok := pairsOf(n); ok && len(pairs) > 0 && t != nil && t.Type == token.MappingValueType {
+		t = pairs[0].Key.GetToken() // not the colon after it
+	}
+	if t != nil && t.Position != nil {
 		out.line, out.col = t.Position.Line, t.Position.Column
 	}
 	for range 10 { // an alias of an alias of an alias
