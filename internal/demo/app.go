@@ -1,0 +1,243 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/phone"
+)
+
+// AppConfig is what the app needs to know.
+type AppConfig struct {
+	PortalURL   string // where pickups and typed codes go
+	Partner     handoff.PartnerID
+	PlatformURL string       // for an app that is given a bare connect token
+	HTTP        *http.Client // default: one with timeouts
+	Log         *slog.Logger
+	Now         func() time.Time // default: time.Now
+}
+
+// app is the bank's app, played by a page: what would be on a phone is this
+// server, and what would be its screen is a browser's.
+type app struct {
+	*site
+	AppConfig
+	visits *visits[running]
+}
+
+// running is the app in one browser. No page is given its secrets.
+type running struct {
+	device   string         // the same for as long as this browser's app is installed, so to say
+	pickup   handoff.Hash   // the one it was opened with
+	verifier handoff.Secret // of that pickup: the same for every attempt
+	claim    *phone.Claim
+	agreed   bool
+	answer   *phone.Answer
+	over     string // how it ended, in a sentence
+}
+
+// NewApp returns the app's site.
+func NewApp(c AppConfig) (http.Handler, error) {
+	if c.HTTP == nil {
+		c.HTTP = &http.Client{Timeout: apiLimit}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	base, err := newSite("The Acme app", "", c.Log, c.Now)
+	if err != nil {
+		return nil, err
+	}
+	a := &app{site: base, AppConfig: c, visits: newVisits[running]("demo_app", c.Now)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", a.locked(a.screen))
+	mux.HandleFunc("GET /handoff", a.locked(a.arrive))
+	mux.HandleFunc("POST /scan", a.locked(a.scan))
+	mux.HandleFunc("POST /agree", a.locked(a.agree))
+	mux.HandleFunc("POST /refuse", a.locked(a.refuse))
+	mux.HandleFunc("POST /finish", a.locked(a.finish))
+	mux.HandleFunc("POST /leave", a.locked(a.leave))
+	mux.HandleFunc("POST /again", a.locked(a.again))
+	return a.handler(mux), nil
+}
+
+type screenFunc func(w http.ResponseWriter, r *http.Request, client *phone.Client, run *running)
+
+// locked runs a handler alone on its visit, as one app is one process.
+func (a *app) locked(f screenFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v := a.visits.of(w, r)
+		v.Lock()
+		defer v.Unlock()
+		ctx, cancel := context.WithTimeout(r.Context(), apiLimit)
+		defer cancel()
+		if v.value.device == "" {
+			v.value.device = "demo-app-" + randomText()
+		}
+		client := phone.NewClient(phone.Config{
+			HTTP: a.HTTP, Now: a.now,
+			Device: phone.Device{ID: v.value.device, Name: "The Acme app, played by a page"},
+		})
+		f(w, r.WithContext(ctx), client, &v.value)
+	}
+}
+
+// restart closes the app and opens it anew, on the same device.
+func (run *running) restart() { *run = running{device: run.device} }
+
+// screen serves GET /: whatever the app is at.
+func (a *app) screen(w http.ResponseWriter, r *http.Request, client *phone.Client, run *running) {
+	switch {
+	case run.over != "":
+		a.show(w, r, http.StatusOK, "app_over.html", view{Title: "Done here", Body: run.over})
+	case run.answer != nil:
+		a.show(w, r, http.StatusOK, "app_in.html", view{Title: "You are in the Acme app", Body: run.answer})
+	case run.claim == nil:
+		a.show(w, r, http.StatusOK, "app_home.html", view{Title: "Scan with the app"})
+	case !run.agreed:
+		a.show(w, r, http.StatusOK, "app_asked.html", view{Title: "Is this you?", Body: run.claim.Context.Sentence(a.now())})
+	default:
+		a.wait(w, r, client, run)
+	}
+}
+
+// wait asks for the token once, and again each time the page reloads itself.
+func (a *app) wait(w http.ResponseWriter, r *http.Request, client *phone.Client, run *running) {
+	answer, err := client.Token(r.Context(), *run.claim)
+	if p, ok := errors.AsType[*phone.ProblemError](err); ok && p.Code == handoff.CodeNotConfirmed {
+		every := int(max(run.claim.Interval, p.RetryAfter) / time.Second)
+		a.show(w, r, http.StatusOK, "app_number.html", view{Title: "Type this on your computer", Refresh: every, Body: run.claim.Number})
+		return
+	}
+	a.started(w, r, client, run, answer, err)
+}
+
+// arrive serves GET /handoff?pickup=…, the app's web_url. Like an OAuth
+// redirect it acts on a GET, so it turns speculative requests away, and leads on
+// to an address without the pickup.
+func (a *app) arrive(w http.ResponseWriter, r *http.Request, client *phone.Client, run *running) {
+	if strings.Contains(r.Header.Get("Sec-Purpose")+r.Header.Get("Purpose"), "prefetch") {
+		http.Error(w, "not for prefetching", http.StatusServiceUnavailable)
+		return
+	}
+	pickup := handoff.Secret(r.FormValue("pickup"))
+	if pickup == "" {
+		a.fault(w, r, http.StatusBadRequest, errors.New("this address takes a pickup"))
+		return
+	}
+	if run.pickup.Matches(pickup) && (run.answer != nil || run.over != "") {
+		http.Redirect(w, r, "/", http.StatusSeeOther) // a reload
+		return
+	}
+	if !run.pickup.Matches(pickup) {
+		*run = running{device: run.device, pickup: handoff.HashOf(pickup), verifier: phone.NewVerifier()}
+	}
+	answer, err := client.PickUp(r.Context(), a.PortalURL, pickup, run.verifier)
+	a.started(w, r, client, run, answer, err)
+}
+
+// scan serves POST /scan: what the app's own scanner, or the system's, hands it.
+func (a *app) scan(w http.ResponseWriter, r *http.Request, client *phone.Client, run *running) {
+	src, err := phone.ParseSource(r.FormValue("code"), a.PortalURL, string(a.Partner))
+	if err != nil {
+		a.fault(w, r, http.StatusBadRequest, err)
+		return
+	}
+	run.restart()
+	switch {
+	case src.Pickup != "":
+		run.pickup, run.verifier = handoff.HashOf(src.Pickup), phone.NewVerifier()
+		answer, err := client.PickUp(r.Context(), src.Portal, src.Pickup, run.verifier)
+		a.started(w, r, client, run, answer, err)
+	case src.Connect != "":
+		a.started(w, r, client, run, phone.Answer{Token: src.Connect, TokenType: "connect", PlatformURL: a.PlatformURL}, nil)
+	default:
+		claim, err := client.Claim(r.Context(), src)
+		if err != nil {
+			a.fault(w, r, http.StatusBadGateway, err)
+			return
+		}
+		run.claim = &claim
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+	}
+}
+
+// started keeps a token answer, connects where that is the app's job, reports,
+// and leads to the screen.
+func (a *app) started(w http.ResponseWriter, r *http.Request, client *phone.Client, run *running, answer phone.Answer, err error) {
+	if err == nil && answer.IsConnect() {
+		answer, err = client.Connect(r.Context(), answer)
+	}
+	if err != nil {
+		if p, ok := errors.AsType[*phone.ProblemError](err); ok && p.Status < http.StatusInternalServerError {
+			run.restart() // refused for good: the app starts anew
+		}
+		a.fault(w, r, http.StatusBadGateway, err)
+		return
+	}
+	run.answer = &answer
+	a.report(r.Context(), client, run, handoff.ReportStarted)
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// agree serves POST /agree.
+func (a *app) agree(w http.ResponseWriter, r *http.Request, _ *phone.Client, run *running) {
+	run.agreed = run.claim != nil
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// refuse serves POST /refuse: "This wasn't me".
+func (a *app) refuse(w http.ResponseWriter, r *http.Request, client *phone.Client, run *running) {
+	if run.claim != nil && run.answer == nil {
+		if err := client.Reject(r.Context(), *run.claim); err != nil {
+			a.fault(w, r, http.StatusBadGateway, err)
+			return
+		}
+		run.over = "You said that this wasn't you. Acme Bank has been told."
+	}
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// finish serves POST /finish: the person has shown document and face, so to say.
+func (a *app) finish(w http.ResponseWriter, r *http.Request, client *phone.Client, run *running) {
+	if run.answer != nil && run.over == "" {
+		if err := client.Finish(r.Context(), *run.answer); err != nil {
+			a.report(r.Context(), client, run, handoff.ReportFailed)
+			a.fault(w, r, http.StatusBadGateway, err)
+			return
+		}
+		a.report(r.Context(), client, run, handoff.ReportFinished)
+		run.over = "The check is finished. Look at your computer: it moves on by itself."
+	}
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// leave serves POST /leave: the person closes the app before the end.
+func (a *app) leave(w http.ResponseWriter, r *http.Request, client *phone.Client, run *running) {
+	if run.answer != nil && run.over == "" {
+		a.report(r.Context(), client, run, handoff.ReportLeft)
+		run.over = "You closed the app before the end. Your computer says so too."
+	}
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// again serves POST /again: the app is closed and opened anew.
+func (a *app) again(w http.ResponseWriter, r *http.Request, _ *phone.Client, run *running) {
+	run.restart()
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// report tells the portal. A report is a hint, so a lost one stops nothing.
+func (a *app) report(ctx context.Context, client *phone.Client, run *running, e handoff.Report) {
+	if run.answer.ReportURL == "" {
+		return
+	}
+	if err := client.Report(ctx, *run.answer, e); err != nil {
+		a.log.WarnContext(ctx, "report failed", "event", e, "error", err)
+	}
+}

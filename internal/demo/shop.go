@@ -1,0 +1,165 @@
+package demo
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/handoff-portal/handoff/internal/handoff"
+)
+
+// ShopConfig is what a shop needs to know.
+type ShopConfig struct {
+	PortalURL string         // public_url
+	Origins   []string       // its own, the first being where its return URL is
+	Key       handoff.Secret // its partner key
+	HTTP      *http.Client   // default: one with timeouts
+	Log       *slog.Logger
+	Now       func() time.Time // default: time.Now
+}
+
+// shop is the made-up bank's site: its server holds the key, its pages hold
+// nothing.
+type shop struct {
+	*site
+	api     *partnerAPI
+	portal  string
+	origins []string
+	visits  *visits[customer]
+}
+
+// customer is what the shop knows of one browser: the handoffs it began.
+type customer struct{ mine []handoff.ID }
+
+// NewShop returns the shop's site.
+func NewShop(c ShopConfig) (http.Handler, error) {
+	if c.HTTP == nil {
+		c.HTTP = &http.Client{Timeout: apiLimit}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if len(c.Origins) == 0 {
+		return nil, errors.New("a shop needs an origin")
+	}
+	base, err := newSite("Acme Bank", c.PortalURL, c.Log, c.Now)
+	if err != nil {
+		return nil, err
+	}
+	s := &shop{
+		site: base, portal: c.PortalURL, origins: c.Origins,
+		api:    &partnerAPI{portal: c.PortalURL, key: c.Key, http: c.HTTP},
+		visits: newVisits[customer]("demo_shop", c.Now),
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.home)
+	mux.HandleFunc("POST /open", s.open)
+	mux.HandleFunc("GET /check/{id}", s.check)
+	mux.HandleFunc("GET /done", s.done)
+	return s.handler(mux), nil
+}
+
+// home serves GET /.
+func (s *shop) home(w http.ResponseWriter, r *http.Request) {
+	recent, err := s.api.recent(r.Context())
+	if err != nil {
+		s.fault(w, r, http.StatusBadGateway, err)
+		return
+	}
+	s.show(w, r, http.StatusOK, "shop_home.html", view{Title: "Open an account", Body: recent})
+}
+
+// open serves POST /open: what a partner's backend does when a check begins.
+func (s *shop) open(w http.ResponseWriter, r *http.Request) {
+	framed := r.FormValue("where") != "top"
+	o := order{
+		// A real shop starts the journey on the platform and has its instance id
+		// from there. To the stand-in, any id of this form is a live journey.
+		InstanceID: "Pi" + randomText(), Scope: []string{"mobile"},
+		Label: "Account opening", Reference: "order " + s.now().UTC().Format("150405"),
+	}
+	origin := s.origins[0]
+	if i := slices.Index(s.origins, "http://"+r.Host); i > 0 {
+		origin = s.origins[i] // on the local network, where no return URL can be registered
+	} else {
+		o.ReturnURL = origin + "/done"
+	}
+	if framed {
+		o.ParentOrigin = origin
+	}
+	h, err := s.api.create(r.Context(), o)
+	if err != nil {
+		s.fault(w, r, http.StatusBadGateway, err)
+		return
+	}
+	v := s.visits.of(w, r)
+	v.Lock()
+	v.value.mine = append(v.value.mine, h.ID)
+	v.Unlock()
+	if framed {
+		http.Redirect(w, r, "/check/"+string(h.ID), http.StatusSeeOther)
+		return
+	}
+	http.Redirect(w, r, h.DisplayURL, http.StatusSeeOther)
+}
+
+// mine reads a handoff that this very browser began. Somebody else's is not
+// shown, whatever the address says.
+func (s *shop) mine(r *http.Request, id handoff.ID) (record, error) {
+	if v := s.visits.found(r); v != nil {
+		v.Lock()
+		known := slices.Contains(v.value.mine, id)
+		v.Unlock()
+		if known {
+			return s.api.byID(r.Context(), id)
+		}
+	}
+	return record{}, &apiError{status: http.StatusNotFound, text: "This browser began no such check."}
+}
+
+// check serves GET /check/{id}: the display in a frame.
+func (s *shop) check(w http.ResponseWriter, r *http.Request) {
+	h, err := s.mine(r, handoff.ID(r.PathValue("id")))
+	if err != nil {
+		s.fault(w, r, statusOf(err), err)
+		return
+	}
+	s.show(w, r, http.StatusOK, "shop_check.html", view{Title: "Confirm who you are", Body: struct {
+		Handoff record
+		Portal  string
+	}{h, s.portal}})
+}
+
+// done serves GET /done, the return URL. Its query is a hint that anybody can
+// write; what counts is what the API says.
+func (s *shop) done(w http.ResponseWriter, r *http.Request) {
+	h, err := s.mine(r, handoff.ID(r.FormValue("handoff")))
+	if err != nil {
+		s.fault(w, r, statusOf(err), err)
+		return
+	}
+	s.show(w, r, http.StatusOK, "shop_done.html", view{Title: heading(h.Status), Body: struct {
+		Handoff record
+		Told    string
+	}{h, r.FormValue("status")}})
+}
+
+func heading(s handoff.Status) string {
+	switch {
+	case s == handoff.StatusCompleted:
+		return "Welcome to Acme Bank"
+	case s.Ended():
+		return "Your account is not open yet"
+	}
+	return "Not finished yet"
+}
+
+// statusOf is what a page answers with when the portal refused.
+func statusOf(err error) int {
+	if e, ok := errors.AsType[*apiError](err); ok && e.status == http.StatusNotFound {
+		return http.StatusNotFound
+	}
+	return http.StatusBadGateway
+}

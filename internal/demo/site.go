@@ -1,0 +1,98 @@
+package demo
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+)
+
+//go:embed pages
+var files embed.FS
+
+// site is what the shop and the app have in common: pages, headers, faults.
+type site struct {
+	name  string // of the made-up thing
+	pages *template.Template
+	frame string // an origin that its pages may frame and send forms on to; empty: none
+	log   *slog.Logger
+	now   func() time.Time
+}
+
+func newSite(name, frame string, log *slog.Logger, now func() time.Time) (*site, error) {
+	pages, err := template.New("").Funcs(template.FuncMap{
+		"clock": func(t time.Time) string { return t.Local().Format(time.TimeOnly) },
+	}).ParseFS(files, "pages/*.html")
+	if err != nil {
+		return nil, err
+	}
+	return &site{name: name, pages: pages, frame: frame, log: log, now: now}, nil
+}
+
+// handler puts the rules for every answer around mux.
+func (s *site) handler(mux *http.ServeMux) http.Handler {
+	mux.HandleFunc("GET /demo.css", asset("pages/demo.css", "text/css; charset=utf-8"))
+	mux.HandleFunc("GET /listen.js", asset("pages/listen.js", "text/javascript; charset=utf-8"))
+	policy := strings.TrimSpace("default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' " + s.frame)
+	if s.frame != "" {
+		policy += "; frame-src " + s.frame
+	}
+	// Browsers name the sender of a form; one from elsewhere is refused.
+	guarded := http.NewCrossOriginProtection().Handler(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("X-Robots-Tag", "noindex")
+		h.Set("Cache-Control", "no-store")
+		r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
+		guarded.ServeHTTP(w, r)
+	})
+}
+
+func asset(name, contentType string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		b, err := files.ReadFile(name)
+		if err != nil {
+			http.Error(w, "no such file", http.StatusNotFound)
+			return
+		}
+		w.Header().Set("Content-Type", contentType)
+		_, _ = w.Write(b) // the browser may be gone
+	}
+}
+
+// view is what every page is drawn from.
+type view struct {
+	Site  string
+	Title string
+	Now   time.Time
+	// Refresh reloads the page after so many seconds; zero: never.
+	Refresh int
+	Body    any
+}
+
+// show draws a page in memory first, so that a fault becomes a page of its own.
+func (s *site) show(w http.ResponseWriter, r *http.Request, status int, page string, v view) {
+	v.Site, v.Now = s.name, s.now()
+	var b bytes.Buffer
+	if err := s.pages.ExecuteTemplate(&b, page, v); err != nil {
+		s.log.ErrorContext(r.Context(), "page failed", "page", page, "error", err)
+		http.Error(w, "This page failed. The log says why.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // the browser may be gone
+}
+
+// fault shows what went wrong. The demonstration is for engineers, so the cause
+// is on the page; causes never hold a secret.
+func (s *site) fault(w http.ResponseWriter, r *http.Request, status int, err error) {
+	s.log.WarnContext(r.Context(), "demo fault", "site", s.name, "error", err)
+	s.show(w, r, status, "fault.html", view{Title: "That did not work", Body: err.Error()})
+}
