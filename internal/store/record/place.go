@@ -51,8 +51,8 @@ func Start(q handoff.Query) ([]byte, error) {
 	if q.Cursor == "" {
 		return nil, nil
 	}
-	place, err := base64.RawURLEncoding.Strict().DecodeString(q.Cursor)
-	if err == nil && len(place) > TimeSize {
+	place, err := base64.RawURLEncoding.DecodeString(q.Cursor)
+	if err == nil && len(place) > TimeSize && Cursor(place) == q.Cursor { // the decoder passes over line ends
 		if _, err = handoff.ParseID(string(place[TimeSize:])); err == nil {
 			return place, nil
 		}
