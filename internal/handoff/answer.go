@@ -11,6 +11,8 @@ import (
 // no-store answer.
 type TokenAnswer struct {
 	Handoff     ID
+	Partner     PartnerID
+	App         AppID
 	Instance    InstanceID
 	Connect     bool // Token is a connect token, for an app that connects by itself
 	Token       Secret
@@ -59,7 +61,7 @@ func (s *Service) openAnswer(h Handoff, secret Secret, sealed Sealed) (TokenAnsw
 		return TokenAnswer{}, fmt.Errorf("decoding a token answer of %s: %w", h.ID, err)
 	}
 	return TokenAnswer{
-		Handoff: h.ID, Instance: h.Instance, Connect: a.Connect, Token: Secret(a.Token), ExpiresAt: a.ExpiresAt,
+		Handoff: h.ID, Partner: h.Partner, App: h.App, Instance: h.Instance, Connect: a.Connect, Token: Secret(a.Token), ExpiresAt: a.ExpiresAt,
 		PlatformURL: a.PlatformURL, ReportKey: Secret(a.ReportKey), ResumeCredential: Secret(a.ResumeCredential),
 		CredentialExpiresAt: a.CredentialExpiresAt, CredentialExpiresIn: a.CredentialExpiresIn,
 	}, nil
@@ -72,7 +74,7 @@ func (s *Service) answer(h Handoff, p Platform, t EndUserToken) (TokenAnswer, er
 		return TokenAnswer{}, err
 	}
 	return TokenAnswer{
-		Handoff: h.ID, Instance: h.Instance, Token: t.Token, ExpiresAt: t.ExpiresAt, PlatformURL: p.URL(),
+		Handoff: h.ID, Partner: h.Partner, App: h.App, Instance: h.Instance, Token: t.Token, ExpiresAt: t.ExpiresAt, PlatformURL: p.URL(),
 		ReportKey: Secret(report), ResumeCredential: t.ResumeCredential,
 		CredentialExpiresAt: t.CredentialExpiresAt, CredentialExpiresIn: t.CredentialExpiresIn,
 	}, nil

@@ -15,6 +15,7 @@ const appInterval = 2 * time.Second
 type AppTap struct {
 	Partner   PartnerID
 	Code      Secret
+	Opened    string // from a landing's way-out link, or empty
 	Challenge string // PKCE S256 (RFC 7636 section 4.2)
 	Device    DeviceInfo
 	Browser   Browser // what the app's device is, as far as it says
@@ -38,7 +39,7 @@ func (s *Service) ClaimForApp(ctx context.Context, t AppTap) (AppClaim, error) {
 	if n := len(t.Device.ID); n < 16 || n > 64 {
 		return AppClaim{}, fault("/deviceInfo/deviceId", "16 to 64 characters, stable for one device")
 	}
-	a, err := s.arrive(ctx, t.Partner, t.Code, "")
+	a, err := s.arrive(ctx, t.Partner, t.Code, t.Opened)
 	if err != nil {
 		if c := a.handoff.Claim; c != nil && c.Challenge == t.Challenge && c.Owner.Matches(Secret(t.Device.ID)) && a.handoff.Status.Held() {
 			return s.appClaim(a.handoff)
@@ -64,6 +65,13 @@ func (s *Service) ClaimForApp(ctx context.Context, t AppTap) (AppClaim, error) {
 		return AppClaim{}, Errorf(CodeConflict, "another device holds this handoff")
 	}
 	return s.appClaim(h)
+}
+
+// PartnerOf returns whose handoff a bare code belongs to.
+func (s *Service) PartnerOf(ctx context.Context, code Secret) (PartnerID, error) {
+	p, _ := parsePresented(code)
+	h, err := s.lookup(ctx, KeyCode, p.reference)
+	return h.Partner, err
 }
 
 func fault(pointer, detail string) *Error {

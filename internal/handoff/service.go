@@ -130,5 +130,8 @@ func (s *Service) DisplayKey(h Handoff) (Secret, error) {
 	return Secret(plain), err
 }
 
+// Refresh reads a handoff anew.
+func (s *Service) Refresh(ctx context.Context, id ID) (Handoff, error) { return s.store.Get(ctx, id) }
+
 // Now is the service's clock.
 func (s *Service) Now() time.Time { return s.now() }

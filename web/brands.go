@@ -1,0 +1,72 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/partner"
+	"github.com/handoff-portal/handoff/static"
+	"github.com/handoff-portal/handoff/templates"
+)
+
+// brands are the partners' stylesheets and logos, made once, under names that
+// carry a hash of their content.
+type brands struct {
+	files map[string]brandFile // by path
+	of    map[handoff.PartnerID]brandLook
+}
+
+type brandFile struct {
+	contentType string
+	body        []byte
+}
+
+type brandLook struct {
+	css  templates.Asset
+	logo string
+}
+
+func loadBrands(partners *partner.Directory, prefix string) (*brands, error) {
+	b := &brands{files: map[string]brandFile{}, of: map[handoff.PartnerID]brandLook{}}
+	add := func(name, contentType string, body []byte) string {
+		path := prefix + static.Hashed(name, body)
+		b.files[path] = brandFile{contentType: contentType, body: body}
+		return path
+	}
+	for _, p := range partners.All() {
+		var look brandLook
+		if p.Brand.Color != "" {
+			css, err := static.BrandCSS(p.Brand.Color, p.Brand.ColorDark)
+			if err != nil {
+				return nil, fmt.Errorf("reading the colours of partner %s: %w", p.ID, err)
+			}
+			if len(css) > 0 {
+				look.css = templates.Asset{URL: add(string(p.ID)+".css", "text/css; charset=utf-8", css), Integrity: static.Integrity(css)}
+			}
+		}
+		if len(p.Brand.Logo) > 0 {
+			name := string(p.ID) + map[string]string{"image/svg+xml": ".svg", "image/png": ".png", "image/webp": ".webp"}[p.Brand.LogoType]
+			look.logo = add(name, p.Brand.LogoType, p.Brand.Logo)
+		}
+		b.of[p.ID] = look
+	}
+	return b, nil
+}
+
+// ServeHTTP serves the files, which never change under their names.
+func (b *brands) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f, ok := b.files[r.URL.Path]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", f.contentType)
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	// A logo opened by itself is a document: it runs nothing and loads nothing.
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+	_, _ = w.Write(f.body)
+}

@@ -1,0 +1,325 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"github.com/handoff-portal/handoff/internal/applink"
+	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/qr"
+	"github.com/handoff-portal/handoff/templates"
+)
+
+// display serves the page on the desktop's side of a handoff. It sets no cookie
+// and needs none: in a frame, browsers keep none for it.
+type display struct {
+	*site
+	changes Follower
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func displayKey(c echo.Context) handoff.Secret { return handoff.Secret(c.Param("key")) }
+
+// quietAfter is how long a delivered handoff may be without a word from the app
+// before the display says what to try.
+const quietAfter = 60 * time.Second
+
+// screenOf is what the display shows of h.
+func screenOf(h handoff.Handoff, now time.Time) templates.Screen {
+	switch h.Status {
+	case handoff.StatusCreated:
+		return templates.ScreenAway
+	case handoff.StatusDisplayed, handoff.StatusOpened:
+		switch {
+		case h.Burnt >= handoff.MaxBurnt:
+			return templates.ScreenTooMany
+		case h.Status == handoff.StatusOpened && h.Hint.InApp != "":
+			return templates.ScreenInApp
+		case h.Status == handoff.StatusOpened:
+			return templates.ScreenOpened
+		}
+		return templates.ScreenWaiting
+	case handoff.StatusClaimed:
+		if h.Claim.Number != nil {
+			return templates.ScreenNumber
+		}
+		return templates.ScreenConnected
+	case handoff.StatusConfirmed, handoff.StatusConnected:
+		if h.Hint.Store {
+			return templates.ScreenStore
+		}
+		return templates.ScreenConnected
+	case handoff.StatusDelivered:
+		switch {
+		case h.Report == handoff.ReportLeft || h.Report == handoff.ReportFailed:
+			return templates.ScreenStopped
+		case h.Report == "" && now.Sub(lastEvent(h, handoff.EventType(handoff.StatusDelivered))) >= quietAfter:
+			return templates.ScreenQuiet
+		}
+		return templates.ScreenDelivered
+	case handoff.StatusCompleted:
+		return templates.ScreenCompleted
+	case handoff.StatusExpired:
+		return templates.ScreenExpired
+	case handoff.StatusCancelled:
+		if wasDelivered(h) {
+			return templates.ScreenCancelledLate
+		}
+		return templates.ScreenCancelled
+	case handoff.StatusRejected:
+		if wasDelivered(h) {
+			return templates.ScreenRejectedLate
+		}
+		return templates.ScreenRejected
+	case handoff.StatusReplaced:
+		return templates.ScreenReplaced
+	case handoff.StatusFailed:
+	}
+	return templates.ScreenFailed
+}
+
+func lastEvent(h handoff.Handoff, t handoff.EventType) time.Time {
+	for _, e := range slices.Backward(h.Events) {
+		if e.Type == t {
+			return e.At
+		}
+	}
+	return time.Time{}
+}
+
+func wasDelivered(h handoff.Handoff) bool {
+	return !lastEvent(h, handoff.EventType(handoff.StatusDelivered)).IsZero()
+}
+
+// state is what changes on the display while it is open.
+func (s *site) state(h handoff.Handoff) (templates.State, error) {
+	now := s.handoffs.Now()
+	st := templates.State{Screen: screenOf(h, now), InApp: h.Hint.InApp}
+	if c := h.Claim; c != nil {
+		st.Device = device(c.By)
+		st.Ago = now.Sub(c.At)
+		st.WrongTries, st.TriesLeft = c.Tries, handoff.MaxTries-c.Tries
+		if h.Hint.Store {
+			st.Store = storeOf(c.By)
+		}
+	}
+	if h.Status == handoff.StatusExpired {
+		st.Lasted = h.EndedAt.Sub(h.CreatedAt).Round(time.Minute)
+	}
+	if h.Status.Ended() {
+		return st, nil
+	}
+	if rc := h.CodeOn(handoff.RouteLink, now); rc != nil {
+		link, err := s.codeLink(h, handoff.RouteLink)
+		if err != nil {
+			return st, err
+		}
+		st.Link = &templates.Link{URL: link, SentAt: now.Sub(rc.MadeAt)}
+	}
+	deep, err := s.deepLink(h)
+	st.DeepLink = deep
+	return st, err
+}
+
+func device(b handoff.Browser) templates.Device {
+	return templates.Device{Class: string(b.Class), OS: b.OS, Browser: b.Name}
+}
+
+func storeOf(b handoff.Browser) string {
+	switch b.OS {
+	case "iOS", "iPadOS":
+		return "apple"
+	case "Android":
+		return "google"
+	}
+	return ""
+}
+
+// codeLink is the link with a route's code, or empty.
+func (s *site) codeLink(h handoff.Handoff, r handoff.Route) (string, error) {
+	code, ok, err := s.handoffs.Code(h, r)
+	if err != nil || !ok {
+		return "", err
+	}
+	return s.hosts.CodeURL(h.Partner, code.Reveal()), nil
+}
+
+// deepLink is what the display's own device opens.
+func (s *site) deepLink(h handoff.Handoff) (string, error) {
+	if h.Terms.CodeMode == handoff.CodeLink {
+		return s.codeLink(h, handoff.RouteLocal)
+	}
+	token, err := s.handoffs.ConnectToken(h)
+	if handoff.CodeOf(err) == handoff.CodeNotFound && err != nil {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return s.hosts.TokenDeepLink(h.Partner, token), nil
+}
+
+// content is what the QR holds now: a link of ours with the frame of this
+// moment, or the raw connect token. CodeConflict while no code is shown.
+func (s *site) content(h handoff.Handoff) (string, error) {
+	if h.Status.Ended() {
+		return "", handoff.Gone(h.GoneReason())
+	}
+	if h.Status.Held() && h.Status != handoff.StatusClaimed {
+		return "", handoff.Errorf(handoff.CodeConflict, "the code is covered: a phone is connected")
+	}
+	if h.Terms.CodeMode == handoff.CodeToken {
+		token, err := s.handoffs.ConnectToken(h)
+		return token.Reveal(), err
+	}
+	code, ok, err := s.handoffs.Code(h, handoff.RouteQR)
+	if err != nil {
+		return "", err
+	}
+	if !ok {
+		return "", handoff.Errorf(handoff.CodeConflict, "there is no code to show")
+	}
+	framed, err := s.handoffs.Framed(h, code)
+	return s.hosts.CodeURL(h.Partner, framed.Reveal()), err
+}
+
+// returnURL is where an ended handoff goes on to: what the partner gave, with the
+// handoff and its status added. The query is a hint; the API is the truth.
+func returnURL(h handoff.Handoff) string {
+	if h.Terms.ReturnURL == "" || !h.Status.Ended() {
+		return ""
+	}
+	u, err := url.Parse(h.Terms.ReturnURL)
+	if err != nil {
+		return "" // it was checked when the handoff was created
+	}
+	q := u.Query()
+	q.Set("handoff", string(h.ID))
+	q.Set("status", string(h.Status))
+	if h.Cause == handoff.CauseNoPhone {
+		q.Set("reason", string(h.Cause))
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// visitor is the browser of a request.
+func visitor(c echo.Context) handoff.Browser {
+	return applink.ParseBrowser(c.Request().UserAgent(), c.Request().Header)
+}
+
+// show serves GET /h/:key.
+func (d *display) show(c echo.Context) error {
+	h, err := d.handoffs.Display(c.Request().Context(), displayKey(c), visitor(c))
+	if err != nil && (h.ID == "" || publicCode(handoff.CodeOf(err)) != handoff.CodePlatformUnavailable) {
+		return err
+	}
+	status := http.StatusOK
+	if err != nil {
+		d.logUnavailable(c, h, err)
+		status = http.StatusServiceUnavailable
+		retryAfter(c, classified(err))
+	}
+	if err := d.allowFrame(c, h); err != nil {
+		return err
+	}
+	v, err := d.view(c, h)
+	if err != nil {
+		return err
+	}
+	return render(c, status, templates.DisplayPage(v))
+}
+
+// logUnavailable notes an upstream failure that a person is told of by a page.
+func (s *site) logUnavailable(c echo.Context, h handoff.Handoff, err error) {
+	s.log.WarnContext(c.Request().Context(), "platform_unavailable", "route", c.Path(), "handoff", h.ID, "error", err)
+}
+
+func (d *display) view(c echo.Context, h handoff.Handoff) (templates.Display, error) {
+	now := d.handoffs.Now()
+	st, err := d.state(h)
+	if err != nil {
+		return templates.Display{}, err
+	}
+	by := visitor(c)
+	v := templates.Display{
+		Page: d.pageOf(c, h), State: st, ID: string(h.ID), Seq: h.Seq, Status: string(h.Status),
+		TokenMode: h.Terms.CodeMode == handoff.CodeToken, Base: "/h/" + c.Param("key"),
+		OnPhone: by.Class == handoff.ClassMobile || by.Class == handoff.ClassTablet,
+		Framed:  h.Terms.ParentOrigin != "" && framed(c.Request()), ParentOrigin: h.Terms.ParentOrigin,
+		ReturnURL: templ.SafeURL(returnURL(h)), ExpiresAt: h.Deadline, Left: h.Deadline.Sub(now),
+		CanExtend: h.Status != handoff.StatusDelivered && h.Extensions < handoff.MaxExtensions,
+		CanLink:   h.HasRoute(handoff.RouteLink) && h.Terms.CodeMode == handoff.CodeLink,
+		CanLocal:  h.HasRoute(handoff.RouteLocal) && handoff.Allows(h.Terms.Scope, by.Class), CanNoPhone: true,
+	}
+	v.DeepLinkURL = templ.SafeURL(st.DeepLink)
+	if v.Framed && v.OnPhone && h.Terms.CodeMode == handoff.CodeLink && st.DeepLink != "" {
+		// Out of the frame first: the page that carries the app link is top level.
+		code, _, err := d.handoffs.Code(h, handoff.RouteLocal)
+		if err != nil {
+			return v, err
+		}
+		v.DeepLinkURL = templ.SafeURL(d.public.String() + "/c/" + string(h.Partner) + "/" + code.Reveal())
+	}
+	if st.Screen == templates.ScreenAway {
+		v.Refresh = 5
+	}
+	content, err := d.content(h)
+	switch code := handoff.CodeOf(err); {
+	case err == nil:
+		if v.QR, err = drawn(content); err != nil {
+			return v, err
+		}
+	case code != handoff.CodeConflict && code != handoff.CodeGone && code != handoff.CodeNotFound:
+		return v, err
+	}
+	return v, nil
+}
+
+// svg serves GET /h/:key/qr.svg.
+func (d *display) svg(c echo.Context) error {
+	code, err := d.picture(c)
+	if err != nil {
+		return err
+	}
+	return c.Blob(http.StatusOK, "image/svg+xml", code.SVG())
+}
+
+// pngScale is the pixels of a module in qr.png: large enough to print.
+const pngScale = 10
+
+// png serves GET /h/:key/qr.png.
+func (d *display) png(c echo.Context) error {
+	code, err := d.picture(c)
+	if err != nil {
+		return err
+	}
+	body, err := code.PNG(pngScale)
+	if err != nil {
+		return err
+	}
+	return c.Blob(http.StatusOK, "image/png", body)
+}
+
+// picture is the code as of now, renewing what it carries if that nears its end.
+func (d *display) picture(c echo.Context) (qr.Code, error) {
+	h, err := d.handoffs.Display(c.Request().Context(), displayKey(c), visitor(c))
+	if err != nil {
+		return qr.Code{}, err
+	}
+	if h.Terms.ParentOrigin != "" {
+		c.Response().Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+	}
+	content, err := d.content(h)
+	if err != nil {
+		return qr.Code{}, err
+	}
+	return qr.Encode(content)
+}

@@ -1,0 +1,99 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/handoff-portal/handoff/internal/handoff"
+)
+
+// policy is the Content-Security-Policy of a page. Scripts are allowed by their
+// full, content-hashed address, so nothing else on our own host runs either.
+func (s *site) policy(frameAncestors string) string {
+	origin := s.public.Scheme + "://" + s.public.Host
+	return strings.Join([]string{
+		"default-src 'none'",
+		"script-src " + origin + s.assets.URL("js/display.js") + " " + origin + s.assets.URL("js/phone.js"),
+		"style-src 'self'", "img-src 'self'", "connect-src 'self'", "form-action 'self'", "base-uri 'none'",
+		"frame-ancestors " + frameAncestors,
+		"require-trusted-types-for 'script'", "trusted-types 'none'",
+	}, "; ")
+}
+
+// setPageHeaders sets what every page has; a display that may be framed changes
+// three of them in allowFrame.
+func (s *site) setPageHeaders(h http.Header, policy string) {
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("X-Content-Type-Options", "nosniff")
+	// Not no-referrer: it would make form posts send "Origin: null".
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Embedder-Policy", "require-corp")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", permissions)
+	h.Set("X-Robots-Tag", "noindex")
+	h.Set("Cache-Control", "no-store")
+	if s.public.Scheme == "https" {
+		h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+	}
+}
+
+// permissions grants nothing but writing to the clipboard, for "Copy the link".
+const permissions = "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), clipboard-write=(self), display-capture=(), " +
+	"encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), identity-credentials-get=(), idle-detection=(), " +
+	"magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-create=(), " +
+	"publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), web-share=(), xr-spatial-tracking=()"
+
+// pageHeaders are those of the pages that nobody frames.
+func pageHeaders(s *site) echo.MiddlewareFunc {
+	policy := s.policy("'none'")
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			s.setPageHeaders(c.Response().Header(), policy)
+			return next(c)
+		}
+	}
+}
+
+// framedHeaders begin as those of a page that nobody frames, so that an error
+// before the handoff is known cannot be framed either.
+func framedHeaders(s *site) echo.MiddlewareFunc { return pageHeaders(s) }
+
+// framed reports whether the browser says that it loads the page into a frame.
+func framed(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Dest") {
+	case "iframe", "frame", "embed", "object", "fencedframe":
+		return true
+	}
+	return false
+}
+
+// notFramed refuses a page that is loaded into a frame, whatever the browser
+// makes of frame-ancestors.
+func notFramed(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if framed(c.Request()) {
+			return handoff.Errorf(handoff.CodeForbidden, "this page is not shown in a frame")
+		}
+		return next(c)
+	}
+}
+
+// allowFrame lets the one parent origin of h frame this display, and nobody else.
+func (s *site) allowFrame(c echo.Context, h handoff.Handoff) error {
+	parent := h.Terms.ParentOrigin
+	if parent == "" {
+		if framed(c.Request()) {
+			return handoff.Errorf(handoff.CodeForbidden, "this page is not shown in a frame")
+		}
+		return nil
+	}
+	header := c.Response().Header()
+	header.Set("Content-Security-Policy", s.policy(parent))
+	header.Del("X-Frame-Options")
+	header.Set("Cross-Origin-Resource-Policy", "cross-origin") // a parent may require it (COEP)
+	return nil
+}

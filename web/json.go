@@ -1,0 +1,91 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/http"
+	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+
+	"github.com/handoff-portal/handoff/internal/handoff"
+)
+
+// readJSON reads the body into v: JSON, whole, without a member that v does not
+// know or that stands twice. Every fault names the place by a JSON pointer.
+func readJSON(c echo.Context, v any) error {
+	r := c.Request()
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
+		return handoff.Errorf(handoff.CodeUnsupportedMedia, "send Content-Type: application/json")
+	}
+	err := jsonv2.UnmarshalRead(r.Body, v, jsonv2.RejectUnknownMembers(true))
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return handoff.Errorf(handoff.CodePayloadTooLarge, "the body is too large")
+	}
+	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
+		return e
+	}
+	e := handoff.Errorf(handoff.CodeInvalid, "the body is not what this call takes")
+	e.Err = err
+	e.Fields = []handoff.FieldFault{faultOf(err)}
+	return e
+}
+
+// faultOf says where and what, in words of ours: the library's own speak of Go types.
+func faultOf(err error) handoff.FieldFault {
+	if e, ok := errors.AsType[*jsonv2.SemanticError](err); ok {
+		at := string(e.JSONPointer)
+		switch {
+		case errors.Is(err, jsonv2.ErrUnknownName):
+			return handoff.FieldFault{Pointer: at, Detail: "there is no such member"}
+		case e.JSONKind != 0:
+			return handoff.FieldFault{Pointer: at, Detail: "a JSON " + kindName(e.JSONKind) + " does not fit here"}
+		}
+		return handoff.FieldFault{Pointer: at, Detail: "this value does not fit here"}
+	}
+	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		detail := "this is not JSON"
+		if errors.Is(err, jsontext.ErrDuplicateName) {
+			detail = "this member stands twice"
+		}
+		return handoff.FieldFault{Pointer: string(e.JSONPointer), Detail: detail}
+	}
+	return handoff.FieldFault{Detail: "this is not JSON"}
+}
+
+func kindName(k jsontext.Kind) string {
+	switch k {
+	case 'n':
+		return "null"
+	case 't', 'f':
+		return "boolean"
+	case '"':
+		return "string"
+	case '0':
+		return "number"
+	case '{':
+		return "object"
+	case '[':
+		return "array"
+	}
+	return "value"
+}
+
+// writeJSON sends v; the content type is JSON unless it was set before.
+func writeJSON(c echo.Context, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	t := c.Response().Header().Get("Content-Type")
+	if !strings.HasPrefix(t, "application/") {
+		t = "application/json"
+	}
+	return c.Blob(status, t, append(body, '\n'))
+}

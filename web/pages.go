@@ -1,0 +1,107 @@
+package web
+
+import (
+	"bytes"
+	"net/http"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/i18n"
+	"github.com/handoff-portal/handoff/internal/partner"
+	"github.com/handoff-portal/handoff/internal/qr"
+	"github.com/handoff-portal/handoff/templates"
+)
+
+// render sends a page. It renders to memory first: a component that fails
+// half-way must become an error page, not half of one.
+func render(c echo.Context, status int, page templ.Component) error {
+	var buf bytes.Buffer
+	if err := page.Render(c.Request().Context(), &buf); err != nil {
+		return err
+	}
+	return c.HTMLBlob(status, buf.Bytes())
+}
+
+// page is what every page has, for whoever asks and nobody's handoff.
+func (s *site) page(c echo.Context) templates.Page {
+	lang := s.catalog.Match("", c.Request().Header.Get("Accept-Language"))
+	return templates.Page{T: s.catalog.Printer(lang, nil), Assets: s.pageAssets(), Demo: s.demo}
+}
+
+func (s *site) pageAssets() templates.Assets {
+	asset := func(name string) templates.Asset {
+		return templates.Asset{URL: s.assets.URL(name), Integrity: s.assets.Integrity(name)}
+	}
+	return templates.Assets{
+		CSS: asset("css/app.css"), DisplayJS: asset("js/display.js"), PhoneJS: asset("js/phone.js"), Icon: asset("img/icon.svg"),
+	}
+}
+
+// pageOf is the page of one of a partner's handoffs.
+func (s *site) pageOf(c echo.Context, h handoff.Handoff) templates.Page {
+	p := s.page(c)
+	owner, ok := s.partners.ByID(h.Partner)
+	if !ok {
+		return p
+	}
+	p = s.branded(p, owner, h.App)
+	lang := s.catalog.Match(h.Terms.Locale, c.Request().Header.Get("Accept-Language"))
+	p.T = s.catalog.Printer(lang, owner.Texts).For(target(h.Terms.Scope))
+	p.SupportRef = h.SupportRef
+	return p
+}
+
+// branded makes p look as the partner wants it.
+func (s *site) branded(p templates.Page, owner *partner.Partner, app handoff.AppID) templates.Page {
+	look := s.brands.of[owner.ID]
+	p.Brand = templates.Brand{Name: owner.Name, LogoURL: look.logo}
+	if a, ok := owner.App(app); ok {
+		p.Brand.App = a.Name
+	}
+	p.Assets.Brand = look.css
+	// Registered, and https: package partner has checked them.
+	p.Links = templates.Links{
+		Support: templ.SafeURL(owner.Links.Support), Privacy: templ.SafeURL(owner.Links.Privacy), Legal: templ.SafeURL(owner.Links.Legal),
+	}
+	return p
+}
+
+// target is what the texts call the device that can finish.
+func target(scope []handoff.Scope) i18n.Target {
+	if !handoff.Allows(scope, handoff.ClassMobile) {
+		return i18n.Computer
+	}
+	return i18n.Phone
+}
+
+// drawn is a link as the QR of a page.
+func drawn(link string) (templates.QR, error) {
+	code, err := qr.Encode(link)
+	if err != nil {
+		return templates.QR{}, err
+	}
+	return templates.QR{Path: code.Path(), ViewBox: viewBox(code.Size())}, nil
+}
+
+// sendErrorPage answers a failure to a person. What is unknown, malformed or
+// foreign gets one page, whatever the path.
+func (s *site) sendErrorPage(c echo.Context, e *handoff.Error, o outcome) error {
+	if c.Response().Header().Get("Content-Security-Policy") == "" { // before a group's own headers
+		s.setPageHeaders(c.Response().Header(), s.policy("'none'"))
+	}
+	p := s.page(c)
+	if publicCode(e.Code) == handoff.CodePlatformUnavailable {
+		p.Refresh = 5
+	}
+	if e.Code == handoff.CodeConflict { // a form that came too late; the page it came from knows more
+		o.status = http.StatusConflict
+	}
+	return render(c, o.status, templates.ProblemPage(templates.ErrorPage{Page: p, Status: o.status}))
+}
+
+func viewBox(size int) string {
+	n := itoa(size)
+	return "0 0 " + n + " " + n
+}

@@ -1,0 +1,422 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+	"golang.org/x/text/language"
+
+	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/partner"
+)
+
+// partnerAPI is what a partner's backend calls.
+type partnerAPI struct {
+	*site
+	frame time.Duration
+}
+
+const partnerKey = "partner"
+
+// authenticate finds the partner by its key.
+func (a *partnerAPI) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		scheme, key, _ := strings.Cut(c.Request().Header.Get("Authorization"), " ")
+		p, ok := a.partners.ByKey(handoff.Secret(strings.TrimSpace(key)))
+		if !ok || !strings.EqualFold(scheme, "Bearer") {
+			c.Response().Header().Set("WWW-Authenticate", "Bearer")
+			return handoff.Errorf(handoff.CodeUnauthorized, "send Authorization: Bearer with a partner key")
+		}
+		c.Set(partnerKey, p)
+		return next(c)
+	}
+}
+
+// caller is the partner that authenticate found.
+func caller(c echo.Context) *partner.Partner {
+	p, _ := c.Get(partnerKey).(*partner.Partner) //nolint:errcheck // every route with a caller is behind authenticate
+	return p
+}
+
+// createRequest is the body of POST /v1/handoffs.
+type createRequest struct {
+	InstanceID   *string         `json:"instanceId"`
+	Journey      *journeyRequest `json:"journey"`
+	Scope        []string        `json:"scope"`
+	App          string          `json:"app"`
+	ParentOrigin string          `json:"parentOrigin"`
+	ReturnURL    string          `json:"returnUrl"`
+	Locale       string          `json:"locale"`
+	Label        string          `json:"label"`
+	Reference    string          `json:"reference"`
+	Confirmation string          `json:"confirmation"`
+	ExpiresIn    *int            `json:"expiresIn"`
+	Contact      *contactRequest `json:"contact"`
+}
+
+type journeyRequest struct {
+	ResourceID string         `json:"resourceId"`
+	Context    jsontext.Value `json:"context"`
+}
+
+// contactRequest is offered to the person as the address of a message. Nothing
+// is kept of it while no message can be sent.
+type contactRequest struct {
+	Phone string `json:"phone"`
+	Email string `json:"email"`
+}
+
+// Limits of what a partner may say of a handoff, in characters.
+const (
+	maxLabel      = 80
+	maxReference  = 200
+	maxResourceID = 200
+)
+
+// defaultExpiresIn is the time on the way where a partner says nothing.
+const defaultExpiresIn = 15 * time.Minute
+
+// faults collects what is wrong with a request.
+type faults []handoff.FieldFault
+
+func (f *faults) add(pointer, format string, args ...any) {
+	*f = append(*f, handoff.FieldFault{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
+}
+
+// check adds the detail of err, if there is one.
+func (f *faults) check(pointer string, err error) {
+	if err != nil {
+		f.add(pointer, "%s", classified(err).Detail)
+	}
+}
+
+func (f faults) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	e := handoff.Errorf(handoff.CodeInvalid, "%d of the values sent cannot be used", len(f))
+	e.Fields = f
+	return e
+}
+
+// handoff is what r asks for, in the terms of p; every fault at once.
+func (r createRequest) handoff(p *partner.Partner, frame time.Duration) (handoff.NewHandoff, error) {
+	var f faults
+	n := handoff.NewHandoff{Partner: p.ID}
+	switch {
+	case (r.InstanceID == nil) == (r.Journey == nil):
+		f.add("", "give instanceId or journey, one of the two")
+	case r.InstanceID != nil:
+		id, err := handoff.ParseInstanceID(*r.InstanceID)
+		f.check("/instanceId", err)
+		n.Instance = id
+	default:
+		n.Journey = &handoff.Journey{ResourceID: r.Journey.ResourceID, Context: json.RawMessage(r.Journey.Context)}
+		if l := len(r.Journey.ResourceID); l == 0 || l > maxResourceID {
+			f.add("/journey/resourceId", "1 to %d characters", maxResourceID)
+		}
+		if len(r.Journey.Context) > 0 && r.Journey.Context.Kind() != '{' {
+			f.add("/journey/context", "an object")
+		}
+	}
+	app, ok := p.App(handoff.AppID(r.App))
+	if !ok {
+		f.add("/app", "no such app: %s", appIDs(p))
+		return n, f.err()
+	}
+	n.App = app.ID
+	n.Terms = handoff.Terms{
+		Scope: r.scope(&f), ParentOrigin: r.ParentOrigin, ReturnURL: r.ReturnURL, Locale: r.Locale, Label: r.Label, Reference: r.Reference,
+		Confirmation: r.confirmation(p, app, &f), ExpiresIn: r.expiresIn(&f),
+		CompleteWithin: p.CompleteWithin, Retain: p.Retain, Exchange: app.Exchange, CodeMode: app.CodeMode, Frame: frame, Routes: p.Routes,
+	}
+	if r.ParentOrigin != "" && !p.AllowsOrigin(r.ParentOrigin) {
+		f.add("/parentOrigin", "not one of the registered origins")
+	}
+	if r.ReturnURL != "" && !p.AllowsReturnURL(r.ReturnURL) {
+		f.add("/returnUrl", "its origin and path are not among the registered return URLs")
+	}
+	if r.Locale != "" {
+		if _, err := language.Parse(r.Locale); err != nil || len(r.Locale) > 35 {
+			f.add("/locale", "a BCP 47 language tag, such as fr or pt-BR")
+		}
+	}
+	if utf8.RuneCountInString(r.Label) > maxLabel || strings.ContainsFunc(r.Label, isControl) {
+		f.add("/label", "at most %d characters, none of them control characters", maxLabel)
+	}
+	if utf8.RuneCountInString(r.Reference) > maxReference || strings.ContainsFunc(r.Reference, isControl) {
+		f.add("/reference", "at most %d characters, none of them control characters", maxReference)
+	}
+	return n, f.err()
+}
+
+func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
+
+func appIDs(p *partner.Partner) string {
+	ids := make([]string, len(p.Apps))
+	for i := range p.Apps {
+		ids[i] = string(p.Apps[i].ID)
+	}
+	return "use " + strings.Join(ids, " or ")
+}
+
+func (r createRequest) scope(f *faults) []handoff.Scope {
+	if len(r.Scope) == 0 {
+		return []handoff.Scope{handoff.ScopeMobile}
+	}
+	var scope []handoff.Scope
+	for i, s := range r.Scope {
+		parsed, err := handoff.ParseScope(s)
+		f.check("/scope/"+strconv.Itoa(i), err)
+		if err == nil && !slices.Contains(scope, parsed) {
+			scope = append(scope, parsed)
+		}
+		if i == 8 {
+			f.add("/scope", "too many")
+			break
+		}
+	}
+	return scope
+}
+
+func (r createRequest) confirmation(p *partner.Partner, app *partner.App, f *faults) handoff.Confirmation {
+	if r.Confirmation == "" {
+		return p.Confirmation
+	}
+	asked, err := handoff.ParseConfirmation(r.Confirmation)
+	switch {
+	case err != nil:
+		f.check("/confirmation", err)
+	case !asked.AtLeast(p.Confirmation):
+		f.add("/confirmation", "the partner's setting is %s: a handoff can ask for more, not for less", p.Confirmation)
+	case app.CodeMode == handoff.CodeToken && asked != handoff.ConfirmNever:
+		f.add("/confirmation", "an app with code: token connects by itself, so that no number can be asked for")
+	}
+	return asked
+}
+
+func (r createRequest) expiresIn(f *faults) time.Duration {
+	if r.ExpiresIn == nil {
+		return defaultExpiresIn
+	}
+	d := time.Duration(*r.ExpiresIn) * time.Second
+	if *r.ExpiresIn < int(handoff.MinExpiresIn/time.Second) || *r.ExpiresIn > int(handoff.MaxExpiresIn/time.Second) {
+		f.add("/expiresIn", "%d to %d seconds", int(handoff.MinExpiresIn/time.Second), int(handoff.MaxExpiresIn/time.Second))
+	}
+	return d
+}
+
+// create serves POST /v1/handoffs.
+func (a *partnerAPI) create(c echo.Context) error {
+	var r createRequest
+	if err := readJSON(c, &r); err != nil {
+		return err
+	}
+	n, err := r.handoff(caller(c), a.frame)
+	if err != nil {
+		return err
+	}
+	h, err := a.handoffs.Create(c.Request().Context(), n)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Location", a.public.String()+"/v1/handoffs/"+string(h.ID))
+	return a.send(c, http.StatusCreated, h)
+}
+
+// show serves GET /v1/handoffs/:id.
+func (a *partnerAPI) show(c echo.Context) error {
+	h, err := a.own(c)
+	if err != nil {
+		return err
+	}
+	return a.send(c, http.StatusOK, h)
+}
+
+// own is the caller's handoff in the path; another partner's does not exist.
+func (a *partnerAPI) own(c echo.Context) (handoff.Handoff, error) {
+	id, err := handoff.ParseID(c.Param("id"))
+	if err != nil {
+		return handoff.Handoff{}, err
+	}
+	return a.handoffs.Partners(c.Request().Context(), caller(c).ID, id)
+}
+
+// cancel serves POST /v1/handoffs/:id/cancel.
+func (a *partnerAPI) cancel(c echo.Context) error {
+	h, err := a.own(c)
+	if err != nil {
+		return err
+	}
+	if h, err = a.handoffs.Cancel(c.Request().Context(), h); err != nil {
+		return err
+	}
+	return a.send(c, http.StatusOK, h)
+}
+
+// complete serves POST /v1/handoffs/:id/complete.
+func (a *partnerAPI) complete(c echo.Context) error {
+	var r struct {
+		Outcome string `json:"outcome"`
+	}
+	if err := readJSON(c, &r); err != nil {
+		return err
+	}
+	if r.Outcome != "completed" && r.Outcome != "failed" {
+		var f faults
+		f.add("/outcome", "completed or failed")
+		return f.err()
+	}
+	h, err := a.own(c)
+	if err != nil {
+		return err
+	}
+	if h, err = a.handoffs.Complete(c.Request().Context(), h, r.Outcome == "completed"); err != nil {
+		return err
+	}
+	return a.send(c, http.StatusOK, h)
+}
+
+// addLink serves POST /v1/handoffs/:id/links.
+func (a *partnerAPI) addLink(c echo.Context) error {
+	h, err := a.own(c)
+	if err != nil {
+		return err
+	}
+	if h.Terms.CodeMode == handoff.CodeToken {
+		return handoff.Errorf(handoff.CodeConflict, "the app's codes are raw connect tokens: there are no links")
+	}
+	h, code, err := a.handoffs.AddLink(c.Request().Context(), h, handoff.RoutePartner)
+	if err != nil {
+		return err
+	}
+	return writeJSON(c, http.StatusCreated, map[string]any{
+		"url": a.hosts.CodeURL(h.Partner, code.Reveal()), "expiresAt": wireTime(h.Deadline),
+	})
+}
+
+// list serves GET /v1/handoffs.
+func (a *partnerAPI) list(c echo.Context) error {
+	var f faults
+	q := handoff.Query{Partner: caller(c).ID, Reference: c.QueryParam("reference"), Cursor: c.QueryParam("cursor"), Limit: 50}
+	for name, values := range c.QueryParams() {
+		if len(values) > 1 {
+			f.add("/"+name, "given twice")
+		}
+		switch name {
+		case "status", "reference", "instanceId", "limit", "cursor":
+		default:
+			f.add("/"+name, "there is no such parameter")
+		}
+	}
+	if s := c.QueryParam("status"); s != "" {
+		status, err := handoff.ParseStatus(s)
+		f.check("/status", err)
+		q.Status = status
+	}
+	if s := c.QueryParam("instanceId"); s != "" {
+		id, err := handoff.ParseInstanceID(s)
+		f.check("/instanceId", err)
+		q.Instance = id
+	}
+	if s := c.QueryParam("limit"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > 100 {
+			f.add("/limit", "1 to 100")
+		}
+		q.Limit = n
+	}
+	if err := f.err(); err != nil {
+		return err
+	}
+	page, err := a.handoffs.List(c.Request().Context(), q)
+	if err != nil {
+		return err
+	}
+	items := make([]wireHandoff, len(page.Items))
+	for i, h := range page.Items {
+		if items[i], err = a.wire(h); err != nil {
+			return err
+		}
+	}
+	var next *string
+	if page.Next != "" {
+		next = &page.Next
+	}
+	return writeJSON(c, http.StatusOK, map[string]any{"items": items, "next": next})
+}
+
+// wireHandoff is a handoff as the API shows it.
+type wireHandoff struct {
+	ID         handoff.ID         `json:"id"`
+	Status     handoff.Status     `json:"status"`
+	DisplayURL string             `json:"displayUrl"`
+	InstanceID handoff.InstanceID `json:"instanceId"`
+	App        handoff.AppID      `json:"app"`
+	Scope      []handoff.Scope    `json:"scope"`
+	Route      *handoff.Route     `json:"route"`
+	Device     *wireDevice        `json:"device"`
+	Confirmed  *string            `json:"confirmed"`
+	Reason     *handoff.Cause     `json:"reason"`
+	Reference  string             `json:"reference"`
+	SupportRef string             `json:"supportRef"`
+	CreatedAt  string             `json:"createdAt"`
+	ExpiresAt  string             `json:"expiresAt"`
+	Seq        int                `json:"seq"`
+	Events     []wireEvent        `json:"events"`
+}
+
+type wireDevice struct {
+	Class handoff.Class `json:"class"`
+	OS    string        `json:"os"`
+}
+
+type wireEvent struct {
+	Type handoff.EventType `json:"type"`
+	At   string            `json:"at"`
+	Seq  int               `json:"seq"`
+}
+
+// wireTime is a time as the API shows it: RFC 3339, UTC, to the millisecond.
+func wireTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
+
+func (a *partnerAPI) send(c echo.Context, status int, h handoff.Handoff) error {
+	w, err := a.wire(h)
+	if err != nil {
+		return err
+	}
+	return writeJSON(c, status, w)
+}
+
+func (a *partnerAPI) wire(h handoff.Handoff) (wireHandoff, error) {
+	key, err := a.handoffs.DisplayKey(h)
+	if err != nil {
+		return wireHandoff{}, err
+	}
+	w := wireHandoff{
+		ID: h.ID, Status: h.Status, DisplayURL: a.public.String() + "/h/" + key.Reveal(), InstanceID: h.Instance, App: h.App,
+		Scope: h.Terms.Scope, Reference: h.Terms.Reference, SupportRef: h.SupportRef,
+		CreatedAt: wireTime(h.CreatedAt), ExpiresAt: wireTime(h.Deadline), Seq: h.Seq,
+	}
+	if h.Claim != nil {
+		w.Route, w.Device = &h.Claim.Route, &wireDevice{Class: h.Claim.By.Class, OS: h.Claim.By.OS}
+	}
+	if h.Confirmed != "" {
+		w.Confirmed = &h.Confirmed
+	}
+	if h.Cause != "" {
+		w.Reason = &h.Cause
+	}
+	for _, e := range h.Events {
+		w.Events = append(w.Events, wireEvent{Type: e.Type, At: wireTime(e.At), Seq: e.Seq})
+	}
+	return w, nil
+}

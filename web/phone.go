@@ -1,0 +1,442 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"github.com/handoff-portal/handoff/internal/applink"
+	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/partner"
+	"github.com/handoff-portal/handoff/templates"
+)
+
+// phone serves the pages on the phone's side of a handoff.
+type phone struct {
+	*site
+	changes Follower
+	cookies *phoneCookies
+}
+
+// openedParam carries the proof of opening in a landing's way-out link; stayParam
+// says that a person wants to go on inside an in-app browser; tabletParam that
+// what looks like a computer is a tablet.
+const (
+	openedParam = "o"
+	stayParam   = "stay"
+	tabletParam = "tablet"
+)
+
+// mobileVisitor is the browser of a request, where a person may have told that
+// the Mac it seems to be is a tablet.
+func mobileVisitor(c echo.Context) handoff.Browser {
+	b := visitor(c)
+	if c.QueryParam(tabletParam) == "1" && b.Class == handoff.ClassDesktop && b.OS == "macOS" {
+		b.Class, b.OS = handoff.ClassTablet, "iPadOS"
+	}
+	return b
+}
+
+// land serves GET /c/:partner/:code.
+func (p *phone) land(c echo.Context) error {
+	owner, err := p.cookies.owner(c)
+	if err != nil {
+		return err
+	}
+	by := mobileVisitor(c)
+	person := c.Request().Header.Get("Sec-Fetch-Mode") == "navigate"
+	partnerID := handoff.PartnerID(c.Param("partner"))
+	opened := c.QueryParam(openedParam)
+	l, err := p.handoffs.Land(c.Request().Context(), partnerID, handoff.Secret(c.Param("code")), opened,
+		handoff.Visitor{Owner: owner, Browser: by, Person: person})
+	if l.Mine != "" {
+		return c.Redirect(http.StatusSeeOther, "/p/"+l.Mine.Reveal())
+	}
+	elsewhere := handoff.CodeOf(err) == handoff.CodeConflict && err != nil
+	if err != nil && !elsewhere {
+		return p.refused(c, l.Handoff, err)
+	}
+	h := l.Handoff
+	page := p.pageOf(c, h)
+	wayOut := p.wayOut(h.Partner, c.Param("code"), l.Opened)
+	switch {
+	case !handoff.Allows(h.Terms.Scope, by.Class):
+		return p.wrongDevice(c, h, wayOut)
+	case by.InApp != "" && c.QueryParam(stayParam) != "1":
+		return render(c, http.StatusOK, templates.InAppPage(templates.InApp{
+			Page: page, App: by.InApp, URL: wayOut, ContinueURL: templ.SafeURL(p.stay(c, l.Opened)),
+		}))
+	}
+	status := http.StatusOK
+	if elsewhere {
+		status = http.StatusConflict
+	}
+	action := c.Request().URL.EscapedPath()
+	suffix := ""
+	if by.Class == handoff.ClassTablet && c.QueryParam(tabletParam) == "1" {
+		suffix = "?" + tabletParam + "=1"
+	}
+	return render(c, status, templates.LandingPage(templates.Landing{
+		Page:   page,
+		Asked:  templates.Asked{By: device(h.Asker), Ago: p.handoffs.Now().Sub(h.CreatedAt), Label: h.Terms.Label},
+		Action: action + suffix, RejectAction: action + "/reject" + suffix,
+		Attempt: rand.Text(), Opened: l.Opened, Elsewhere: elsewhere,
+	}))
+}
+
+// wayOut is the link that leads from this browser to another one: the code
+// without its frame, which will be old by then, and the proof that it was good.
+func (p *phone) wayOut(id handoff.PartnerID, code, opened string) string {
+	if opened == "" {
+		return p.hosts.CodeURL(id, code)
+	}
+	reference, _, _ := strings.Cut(code, ".")
+	return p.hosts.CodeURL(id, reference) + "?" + openedParam + "=" + url.QueryEscape(opened)
+}
+
+// stay is the landing itself, for going on inside an in-app browser.
+func (p *phone) stay(c echo.Context, opened string) string {
+	q := url.Values{stayParam: {"1"}}
+	if opened != "" {
+		q.Set(openedParam, opened)
+	}
+	return c.Request().URL.EscapedPath() + "?" + q.Encode()
+}
+
+// wrongDevice shows the code again, for the right device.
+func (p *phone) wrongDevice(c echo.Context, h handoff.Handoff, link string) error {
+	w := templates.WrongDevice{Page: p.pageOf(c, h)}
+	if link != "" {
+		code, err := drawn(link)
+		if err != nil {
+			return err
+		}
+		w.QR = code
+	}
+	return render(c, http.StatusForbidden, templates.WrongDevicePage(w))
+}
+
+// refused answers what a code or a phone's page is refused with, by a page that
+// says what to do. h is the zero Handoff where nothing is known.
+func (p *phone) refused(c echo.Context, h handoff.Handoff, err error) error {
+	e := classified(err)
+	if h.ID == "" {
+		if e.Code == handoff.CodeNotFound {
+			return render(c, http.StatusNotFound, templates.PhoneNoticePage(templates.NoticePage{Page: p.page(c), Notice: templates.NoticeEnded}))
+		}
+		return err
+	}
+	n := templates.NoticePage{Page: p.pageOf(c, h), Notice: templates.NoticeEnded}
+	status := outcomeOf(e.Code).status
+	switch {
+	case h.Status == handoff.StatusCompleted && p.holds(c, h):
+		return render(c, http.StatusOK, templates.FinishedPage(templates.Finished{Page: n.Page, ReturnURL: templ.SafeURL(returnURL(h))}))
+	case h.Status == handoff.StatusRejected:
+		n.Notice = templates.NoticeStopped
+	case e.Code == handoff.CodeDeviceNotAllowed:
+		return p.wrongDevice(c, h, "")
+	case publicCode(e.Code) == handoff.CodePlatformUnavailable:
+		p.logUnavailable(c, h, err)
+		retryAfter(c, e)
+		n.Notice, n.RetryURL = templates.NoticeAway, templ.SafeURL(c.Request().URL.EscapedPath())
+		n.Refresh = 5
+	case e.Code == handoff.CodeGone && !h.Status.Ended() && e.Reason == handoff.ReasonReplaced:
+		n.Notice = templates.NoticeOldCode
+	case e.Code == handoff.CodeGone && !h.Status.Ended() && e.Reason == handoff.ReasonReleased:
+		n.Notice = templates.NoticeOtherPhone
+	case e.Code == handoff.CodeGone && !h.Status.Ended() && e.Reason == handoff.ReasonRejected:
+		n.Notice = templates.NoticeStopped
+	case e.Code == handoff.CodeGone:
+	case e.Code == handoff.CodeConflict:
+		// Somebody was faster: their page, or this one, says so.
+		return render(c, http.StatusConflict, templates.LandingPage(templates.Landing{
+			Page:   n.Page,
+			Asked:  templates.Asked{By: device(h.Asker), Ago: p.handoffs.Now().Sub(h.CreatedAt), Label: h.Terms.Label},
+			Action: c.Request().URL.EscapedPath(), RejectAction: c.Request().URL.EscapedPath() + "/reject",
+			Attempt: rand.Text(), Opened: c.FormValue("opened"), Elsewhere: true,
+		}))
+	default:
+		return err
+	}
+	return render(c, status, templates.PhoneNoticePage(n))
+}
+
+// holds reports whether this browser holds, or held at the end, h's claim.
+func (p *phone) holds(c echo.Context, h handoff.Handoff) bool {
+	owner := p.cookies.known(c)
+	return owner != "" && h.Claim != nil && h.Claim.Owner.Matches(owner)
+}
+
+// tap is what the form of a landing sent.
+func (p *phone) tap(c echo.Context) (handoff.Tap, error) {
+	owner, err := p.cookies.owner(c)
+	if err != nil {
+		return handoff.Tap{}, err
+	}
+	by := mobileVisitor(c)
+	return handoff.Tap{
+		Partner: handoff.PartnerID(c.Param("partner")), Code: handoff.Secret(c.Param("code")),
+		Opened: c.FormValue("opened"), Attempt: handoff.Secret(c.FormValue("attempt")),
+		Visitor: handoff.Visitor{Owner: owner, Browser: by}, Device: deviceInfo(owner, by),
+	}, nil
+}
+
+// deviceInfo describes a browser to the platform: an id that stays the same for
+// this cookie and tells nothing of it, and a name of our words.
+func deviceInfo(owner handoff.Secret, by handoff.Browser) handoff.DeviceInfo {
+	sum := sha256.Sum256([]byte("device id:" + owner.Reveal()))
+	name := strings.TrimSpace(by.Name + " " + by.OS)
+	if by.Name != "" && by.OS != "" {
+		name = by.Name + " on " + by.OS
+	}
+	return handoff.DeviceInfo{ID: hex.EncodeToString(sum[:16]), Name: name, Type: by.Class.PlatformType()}
+}
+
+// claim serves POST /c/:partner/:code: Continue.
+func (p *phone) claim(c echo.Context) error {
+	t, err := p.tap(c)
+	if err != nil {
+		return err
+	}
+	h, key, err := p.handoffs.Claim(c.Request().Context(), t)
+	if err != nil {
+		return p.refused(c, h, err)
+	}
+	return c.Redirect(http.StatusSeeOther, "/p/"+key.Reveal())
+}
+
+// continueHere serves POST /h/:key/continue: this device goes on by itself.
+func (p *phone) continueHere(c echo.Context) error {
+	owner, err := p.cookies.owner(c)
+	if err != nil {
+		return err
+	}
+	by := visitor(c)
+	h, key, err := p.handoffs.ContinueHere(c.Request().Context(), displayKey(c), handoff.Visitor{Owner: owner, Browser: by}, deviceInfo(owner, by))
+	if err != nil {
+		return p.refused(c, h, err)
+	}
+	return c.Redirect(http.StatusSeeOther, "/p/"+key.Reveal())
+}
+
+// reject serves POST /c/:partner/:code/reject: "This wasn't me", asked once more.
+func (p *phone) reject(c echo.Context) error {
+	t, err := p.tap(c)
+	if err != nil {
+		return err
+	}
+	path := strings.TrimSuffix(c.Request().URL.EscapedPath(), "/reject")
+	if c.FormValue("sure") != "1" {
+		l, err := p.handoffs.Land(c.Request().Context(), t.Partner, t.Code, t.Opened, handoff.Visitor{Owner: t.Visitor.Owner})
+		if err != nil && handoff.CodeOf(err) != handoff.CodeConflict {
+			return p.refused(c, l.Handoff, err)
+		}
+		back := path
+		if l.Opened != "" {
+			back += "?" + openedParam + "=" + url.QueryEscape(l.Opened)
+		}
+		return render(c, http.StatusOK, templates.RejectAskPage(templates.RejectAsk{
+			Page: p.pageOf(c, l.Handoff), Action: path + "/reject", BackURL: templ.SafeURL(back),
+			Attempt: t.Attempt.Reveal(), Opened: l.Opened,
+		}))
+	}
+	h, err := p.handoffs.Refuse(c.Request().Context(), t)
+	if err != nil {
+		return p.refused(c, h, err)
+	}
+	return p.stopped(c, h)
+}
+
+func (p *phone) stopped(c echo.Context, h handoff.Handoff) error {
+	return render(c, http.StatusOK, templates.PhoneNoticePage(templates.NoticePage{Page: p.pageOf(c, h), Notice: templates.NoticeStopped}))
+}
+
+func claimKey(c echo.Context) handoff.Secret { return handoff.Secret(c.Param("claim")) }
+
+// phoneScreen is what the phone's own page shows of h: a page that shows another
+// one reloads.
+func phoneScreen(h handoff.Handoff) string {
+	switch {
+	case h.Status.Ended():
+		return "ended"
+	case h.Status == handoff.StatusClaimed && h.Claim != nil && h.Claim.Number != nil:
+		return "number"
+	case h.Status == handoff.StatusConnected:
+		return "ready"
+	case h.Status == handoff.StatusDelivered:
+		return "delivered"
+	}
+	return "connecting"
+}
+
+// show serves GET /p/:claim, the phone's own page.
+func (p *phone) show(c echo.Context) error {
+	got, err := p.handoffs.PhonePage(c.Request().Context(), claimKey(c), p.cookies.known(c))
+	h := got.Handoff
+	if err != nil {
+		return p.refused(c, h, err)
+	}
+	page := p.pageOf(c, h)
+	live := templates.Live{Base: "/p/" + c.Param("claim"), Seq: h.Seq, Screen: phoneScreen(h)}
+	switch {
+	case got.Number != "":
+		return render(c, http.StatusOK, templates.NumberPage(templates.Number{Page: page, Live: live, Digits: got.Number}))
+	case h.Status == handoff.StatusConfirmed:
+		page.Refresh = 1
+		return render(c, http.StatusOK, templates.PhoneNoticePage(templates.NoticePage{Page: page, Live: live, Notice: templates.NoticeConnecting}))
+	}
+	owner, ok := p.partners.ByID(h.Partner)
+	if !ok {
+		return handoff.Errorf(handoff.CodeInternal, "the partner %s is not configured any more", h.Partner)
+	}
+	app, ok := owner.App(h.App)
+	if !ok {
+		return handoff.Errorf(handoff.CodeInternal, "the app %s is not configured any more", h.App)
+	}
+	return render(c, http.StatusOK, templates.ReadyPage(p.ready(page, live, got, app)))
+}
+
+func (p *phone) ready(page templates.Page, live templates.Live, got handoff.Phone, app *partner.App) templates.Ready {
+	h := got.Handoff
+	by := h.Claim.By
+	r := templates.Ready{
+		Page: page, Live: live, Way: templates.OpenTap, Store: storeOf(by), StoreURL: templ.SafeURL(applink.StoreURL(by, app)),
+		Installed: h.Hint.Store && h.Status == handoff.StatusConnected, Kept: h.Deadline.Sub(p.handoffs.Now()),
+		Delivered: h.Status == handoff.StatusDelivered,
+	}
+	if got.Pickup == "" {
+		return r
+	}
+	// Without the app, Android comes back to this page.
+	fallback := p.public.String() + live.Base
+	link := applink.Launch(by, app, p.hosts.PickupURL(h.Partner, got.Pickup), fallback)
+	if link.Kind == applink.KindIntent {
+		r.Way = templates.OpenIntent
+	}
+	r.OpenURL = templ.SafeURL(link.Href) // https, or intent: with a package: package applink promises it
+	r.WebURL = templ.SafeURL(applink.WebLink(app, got.Pickup))
+	return r
+}
+
+// open serves POST /p/:claim/open: a fresh app link.
+func (p *phone) open(c echo.Context) error {
+	h, err := p.handoffs.Reopen(c.Request().Context(), claimKey(c), p.cookies.known(c))
+	if err != nil {
+		return p.refused(c, h, err)
+	}
+	return c.Redirect(http.StatusSeeOther, "/p/"+c.Param("claim"))
+}
+
+// store serves POST /p/:claim/store: the phone is on its way to the store.
+func (p *phone) store(c echo.Context) error {
+	if _, err := p.handoffs.AtStore(c.Request().Context(), claimKey(c), p.cookies.known(c)); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// rejectClaim serves POST /p/:claim/reject, asked once more.
+func (p *phone) rejectClaim(c echo.Context) error {
+	ctx, key, owner := c.Request().Context(), claimKey(c), p.cookies.known(c)
+	if c.FormValue("sure") != "1" {
+		h, err := p.handoffs.PhoneStatus(ctx, key, owner)
+		if err != nil {
+			return p.refused(c, h, err)
+		}
+		base := "/p/" + c.Param("claim")
+		return render(c, http.StatusOK, templates.RejectAskPage(templates.RejectAsk{
+			Page: p.pageOf(c, h), Action: base + "/reject", BackURL: templ.SafeURL(base),
+		}))
+	}
+	h, err := p.handoffs.RefuseClaim(ctx, key, owner)
+	if err != nil {
+		return p.refused(c, h, err)
+	}
+	return p.stopped(c, h)
+}
+
+// phoneState is the state of a phone's own page.
+func (p *phone) phoneState(h handoff.Handoff) (stateJSON, error) {
+	return stateJSON{
+		V: 1, Seq: h.Seq, Status: h.Status, ExpiresAt: wireTime(h.Deadline), PollAfter: pollAfter,
+		Screen: phoneScreen(h), End: h.Status.Ended(),
+	}, nil
+}
+
+// current is the handoff of a phone's page, its lease renewed; after an end, as it ended.
+func (p *phone) current(ctx context.Context, key, owner handoff.Secret) (handoff.Handoff, error) {
+	h, err := p.handoffs.PhoneStatus(ctx, key, owner)
+	if err != nil && h.Status.Ended() && h.Claim != nil {
+		return h, nil
+	}
+	return h, err
+}
+
+// status serves GET /p/:claim/status.
+func (p *phone) status(c echo.Context) error {
+	h, err := p.current(c.Request().Context(), claimKey(c), p.cookies.known(c))
+	if err != nil {
+		return err
+	}
+	if err := p.handoffs.Watch(c.Request().Context(), h); err != nil {
+		return err
+	}
+	j, err := p.phoneState(h)
+	if err != nil {
+		return err
+	}
+	return writeJSON(c, http.StatusOK, j)
+}
+
+// follow serves GET /p/:claim/events.
+func (p *phone) follow(c echo.Context) error {
+	key, owner := claimKey(c), p.cookies.known(c)
+	h, err := p.current(c.Request().Context(), key, owner)
+	if err != nil {
+		return err
+	}
+	return p.stream(c, p.changes, h, following{
+		state: p.phoneState,
+		keep: func(ctx context.Context, _ handoff.Handoff) (handoff.Handoff, error) {
+			h, err := p.current(ctx, key, owner)
+			if err != nil {
+				return h, err
+			}
+			return h, p.handoffs.Watch(ctx, h)
+		},
+	})
+}
+
+// appLink serves GET /a/:partner/:pickup in a browser: the app did not take its
+// link. It redeems nothing, and looks nothing up.
+func (p *phone) appLink(c echo.Context) error {
+	page := p.page(c)
+	owner, ok := p.partners.ByID(handoff.PartnerID(c.Param("partner")))
+	if !ok {
+		return handoff.Errorf(handoff.CodeNotFound, "no such path")
+	}
+	page = p.branded(page, owner, "")
+	by := visitor(c)
+	a := templates.AppLink{Page: page, Way: templates.OpenTap, Store: storeOf(by)}
+	if app, ok := owner.App(""); ok {
+		a.StoreURL = templ.SafeURL(applink.StoreURL(by, app))
+		if pickup := c.Param("pickup"); pickup != "connect" && capabilityForm.MatchString(pickup) {
+			link := applink.Launch(by, app, p.hosts.PickupURL(owner.ID, handoff.Secret(pickup)), "")
+			a.OpenURL = templ.SafeURL(link.Href)
+			if link.Kind == applink.KindIntent {
+				a.Way = templates.OpenIntent
+			}
+		}
+	}
+	return render(c, http.StatusOK, templates.AppLinkPage(a))
+}
+
+var capabilityForm = regexp.MustCompile(`^[A-Za-z0-9_-]{22}$`)

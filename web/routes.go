@@ -1,0 +1,77 @@
+package web
+
+import (
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"github.com/handoff-portal/handoff/internal/applink"
+)
+
+// addRoutes is the map of the service: every path we serve is on this page.
+func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, association applink.Association) {
+	api := &partnerAPI{site: s, frame: frame}
+	app := &appAPI{site: s}
+	desk := &display{site: s, changes: changes}
+	phone := &phone{site: s, changes: changes, cookies: newPhoneCookies(s.public.Scheme == "https")}
+	known := &wellKnown{site: s, association: association}
+
+	e.Pre(s.identifyRequest)
+	e.Use(s.logRequests(), s.recoverPanics, s.knownHosts)
+
+	// Partner API: JSON in, JSON or problem+json out.
+	v1 := e.Group("/v1", answersJSON, middleware.BodyLimit("64K"), s.publicHost)
+	v1.POST("/handoffs", api.create, api.authenticate)
+	v1.GET("/handoffs", api.list, api.authenticate)
+	v1.GET("/handoffs/:id", api.show, api.authenticate)
+	v1.POST("/handoffs/:id/cancel", api.cancel, api.authenticate)
+	v1.POST("/handoffs/:id/complete", api.complete, api.authenticate)
+	v1.POST("/handoffs/:id/links", api.addLink, api.authenticate)
+
+	// App API: the same, without a key, on both hosts.
+	native := e.Group("/v1", answersJSON, middleware.BodyLimit("64K"))
+	native.POST("/claims", app.claim)
+	native.POST("/claims/:claim/token", app.token)
+	native.POST("/claims/:claim/reject", app.reject)
+	native.POST("/pickups", app.pickUp)
+	native.POST("/reports/:report", app.report)
+
+	// The display, framed by its partner's page or top level.
+	d := e.Group("/h/:key", s.publicHost, browsersOnly, middleware.BodyLimit("16K"), framedHeaders(s))
+	d.GET("", desk.show)
+	d.GET("/events", desk.follow)
+	d.GET("/status", desk.status)
+	d.GET("/qr.svg", desk.svg)
+	d.GET("/qr.png", desk.png)
+	d.POST("/confirm", desk.confirm)
+	d.POST("/release", desk.release)
+	d.POST("/reject", desk.reject)
+	d.POST("/cancel", desk.cancel)
+	d.POST("/renew", desk.renew)
+	d.POST("/extend", desk.extend)
+	d.POST("/send", desk.send)
+	d.POST("/revoke", desk.revoke)
+	d.POST("/no-phone", desk.noPhone)
+	d.POST("/continue", phone.continueHere)
+
+	// The phone's pages, never framed. On the link host, only what an app claims
+	// is answered, by sending a browser to the public one.
+	p := e.Group("", browsersOnly, middleware.BodyLimit("16K"), pageHeaders(s), notFramed)
+	p.GET("/c/:partner/:code", phone.land, s.sendToPublic)
+	p.POST("/c/:partner/:code", phone.claim, s.publicHost)
+	p.POST("/c/:partner/:code/reject", phone.reject, s.publicHost)
+	p.GET("/p/:claim", phone.show, s.publicHost)
+	p.GET("/p/:claim/events", phone.follow, s.publicHost)
+	p.GET("/p/:claim/status", phone.status, s.publicHost)
+	p.POST("/p/:claim/open", phone.open, s.publicHost)
+	p.POST("/p/:claim/store", phone.store, s.publicHost)
+	p.POST("/p/:claim/reject", phone.rejectClaim, s.publicHost)
+	p.GET("/a/:partner/:pickup", phone.appLink, s.sendToPublic)
+
+	// Files.
+	e.GET("/static/*", echo.WrapHandler(s.assets), s.publicHost)
+	e.GET("/brand/*", echo.WrapHandler(s.brands), s.publicHost)
+	e.Match([]string{"GET", "HEAD"}, "/.well-known/apple-app-site-association", known.apple, s.linkHost)
+	e.Match([]string{"GET", "HEAD"}, "/.well-known/assetlinks.json", known.android, s.linkHost)
+}

@@ -1,0 +1,106 @@
+// Package web serves the portal over HTTP: the partner API, the display's and
+// the phone's pages, the app API and the association files. It alone knows Echo
+// and gorilla.
+package web
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/handoff-portal/handoff/internal/applink"
+	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/i18n"
+	"github.com/handoff-portal/handoff/internal/partner"
+	"github.com/handoff-portal/handoff/static"
+)
+
+// Follower tells of changes of a handoff. updates is closed when the server is
+// about to go.
+type Follower interface {
+	Subscribe(id handoff.ID) (updates <-chan handoff.Handoff, stop func())
+}
+
+// Config is what the server needs; every field is required but Demo and Heartbeat.
+type Config struct {
+	Handoffs *handoff.Service
+	Partners *partner.Directory
+	Changes  Follower
+	Catalog  *i18n.Catalog
+	Public   string // public_url: scheme, host and port, no slash at the end
+	Link     string // link_url, or the same
+	Frame    time.Duration
+	Demo     bool // every page says that nothing here is real
+	Log      *slog.Logger
+}
+
+// site is what every audience's handlers share.
+type site struct {
+	handoffs *handoff.Service
+	partners *partner.Directory
+	catalog  *i18n.Catalog
+	assets   *static.Assets
+	brands   *brands
+	hosts    applink.Hosts
+	public   *url.URL
+	link     *url.URL
+	demo     bool
+	log      *slog.Logger
+}
+
+// New returns the handler of both hosts. Faults are those of the configuration:
+// a colour, a host, an association file over its size.
+func New(c Config) (http.Handler, error) {
+	public, err := url.Parse(c.Public)
+	if err != nil {
+		return nil, fmt.Errorf("reading public_url: %w", err)
+	}
+	link, err := url.Parse(c.Link)
+	if err != nil {
+		return nil, fmt.Errorf("reading link_url: %w", err)
+	}
+	assets, err := static.Load("/static/")
+	if err != nil {
+		return nil, fmt.Errorf("loading the assets: %w", err)
+	}
+	brands, err := loadBrands(c.Partners, "/brand/")
+	if err != nil {
+		return nil, err
+	}
+	association, err := applink.NewAssociation(c.Partners.All())
+	if err != nil {
+		return nil, fmt.Errorf("building the association files: %w", err)
+	}
+	s := &site{
+		handoffs: c.Handoffs, partners: c.Partners, catalog: c.Catalog, assets: assets, brands: brands,
+		hosts: applink.Hosts{Link: c.Link, Public: c.Public}, public: public, link: link, demo: c.Demo, log: c.Log,
+	}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = s.answerError
+	e.IPExtractor = echo.ExtractIPDirect()
+	addRoutes(e, s, c.Changes, c.Frame, association)
+	return e, nil
+}
+
+// Limits of our own http.Server, for whoever makes it. Streams clear the write
+// deadline one by one.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 45 * time.Second // a page may wait for one upstream step
+	idleTimeout       = 90 * time.Second
+	maxHeaderBytes    = 32 << 10
+)
+
+// NewServer returns an http.Server for h with every limit set.
+func NewServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}

@@ -1,0 +1,29 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/handoff-portal/handoff/internal/applink"
+)
+
+// wellKnown serves the association files, by which iOS and Android know which
+// app may open which of our links.
+type wellKnown struct {
+	*site
+	association applink.Association
+}
+
+// apple serves /.well-known/apple-app-site-association.
+func (w *wellKnown) apple(c echo.Context) error { return w.send(c, w.association.Apple) }
+
+// android serves /.well-known/assetlinks.json.
+func (w *wellKnown) android(c echo.Context) error { return w.send(c, w.association.Android) }
+
+func (w *wellKnown) send(c echo.Context, file []byte) error {
+	h := c.Response().Header()
+	h.Set("Cache-Control", "public, max-age=3600")
+	h.Set("X-Content-Type-Options", "nosniff")
+	return c.Blob(http.StatusOK, "application/json", file)
+}
