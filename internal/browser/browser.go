@@ -1,0 +1,180 @@
+// Package browser drives a real Chromium for the tests of our pages.
+//
+// One Browser is one Chromium. Each person in a test, the one at the desktop
+// and the one with the phone, is a Page of their own with cookies and storage
+// that the others do not see:
+//
+//	b := browser.New(t)
+//	desk := b.Desktop(t)
+//	desk.Navigate(handoff.DisplayURL)
+//	link := browser.DecodeQR(t, desk.Picture("qr"))
+//	phone := b.Phone(t, browser.Dark)
+//	phone.Navigate(link)
+//	phone.Follow("continue")
+//	desk.WaitText("status", "Is this your phone?")
+//	desk.WantNoProblems()
+//
+// Elements are named by their data-testid attribute. Every method ends the test
+// with what went wrong, so that none returns an error. There is no method that
+// sleeps, and none that cuts the network: an open stream survives a browser's
+// offline switch, so cut the server's side.
+//
+// The browser reaches this machine only: every other host does not exist for
+// it, so that a page which loads something from elsewhere fails its test.
+package browser
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// patience bounds every single action. It is no expectation: it is only there
+// so that a test which waits for what never comes ends with a message.
+const patience = 20 * time.Second
+
+// Reporter is the part of testing.TB that this package uses. A *testing.T is
+// one; a program that takes screenshots can bring its own.
+type Reporter interface {
+	Helper()
+	Context() context.Context
+	Cleanup(fn func())
+	Failed() bool
+	Logf(format string, args ...any)
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Skipf(format string, args ...any)
+}
+
+// Browser is one headless Chromium. It lives until the test that started it
+// ends.
+type Browser struct {
+	ctx context.Context // of chromedp: it is the browser's handle
+}
+
+// Setting changes how a Browser starts.
+type Setting func(*launch)
+
+type launch struct {
+	hosts    []string // rules for --host-resolver-rules
+	noCookie bool
+}
+
+// MapHost makes the browser reach host, such as link.example, at address, such
+// as 127.0.0.1:8080, so that a test can have several sites by name.
+func MapHost(host, address string) Setting {
+	return func(l *launch) { l.hosts = append(l.hosts, "MAP "+host+" "+address) }
+}
+
+// BlockCookies makes the browser refuse all cookies and all storage, as a
+// person can in its settings: a Set-Cookie is ignored, and localStorage throws.
+func BlockCookies(l *launch) { l.noCookie = true }
+
+// New starts a Chromium and ends it with the test. Where there is none the test
+// is skipped and says so, or, where CI is set, fails. HANDOFF_CHROMIUM names the
+// program; otherwise it is the first of the usual names on the PATH.
+func New(t Reporter, settings ...Setting) *Browser {
+	t.Helper()
+	path, err := find()
+	if err != nil {
+		if inCI() {
+			t.Fatalf("browser: %v", err)
+		}
+		t.Skipf("browser: %v", err)
+	}
+	var l launch
+	for _, set := range settings {
+		set(&l)
+	}
+	profile, err := l.profile(t)
+	if err != nil {
+		t.Fatalf("browser: %v", err)
+	}
+	// Not the test's own context: that ends before the test's cleanups do, and
+	// those may want a last look at a page.
+	alloc, release := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), l.flags(path, profile)...)
+	ctx, cancel := chromedp.NewContext(alloc)
+	t.Cleanup(func() {
+		cancel()
+		release()
+	})
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("browser: starting %s: %v", path, err)
+	}
+	return &Browser{ctx: ctx}
+}
+
+// flags are the command line. Chromium's sandbox needs rights that containers
+// lack; it opens our own pages here and nothing else.
+func (l launch) flags(path, profile string) []chromedp.ExecAllocatorOption {
+	rules := append(l.hosts, "MAP * ~NOTFOUND", "EXCLUDE 127.0.0.1", "EXCLUDE localhost", "EXCLUDE *.localhost")
+	options := append(
+		chromedp.DefaultExecAllocatorOptions[:], // an array: this copies it
+		chromedp.ExecPath(path),
+		chromedp.NoSandbox,
+		chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("host-resolver-rules", strings.Join(rules, ",")),
+	)
+	if profile != "" {
+		options = append(options, chromedp.UserDataDir(profile))
+	}
+	return options
+}
+
+// profile writes the settings of a person who refuses cookies, if that is asked
+// for, and returns their folder.
+func (l launch) profile(t Reporter) (string, error) {
+	if !l.noCookie {
+		return "", nil
+	}
+	dir, err := os.MkdirTemp("", "handoff-browser-")
+	if err != nil {
+		return "", fmt.Errorf("making a profile: %w", err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // temporary: the system clears it otherwise
+	const refuse = `{"profile":{"default_content_setting_values":{"cookies":2}}}`
+	if err := os.Mkdir(filepath.Join(dir, "Default"), 0o700); err != nil {
+		return "", fmt.Errorf("making a profile: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Default", "Preferences"), []byte(refuse), 0o600); err != nil {
+		return "", fmt.Errorf("making a profile: %w", err)
+	}
+	return dir, nil
+}
+
+// find returns the path of a Chromium.
+func find() (string, error) {
+	if name := environment("HANDOFF_CHROMIUM"); name != "" {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			return "", fmt.Errorf("HANDOFF_CHROMIUM: %w", err)
+		}
+		return path, nil
+	}
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("no Chromium on the PATH; %s", remedy)
+}
+
+const remedy = "go run ./internal/check -only tools installs it, or says how to"
+
+// inCI reports whether nobody is there to read that something was skipped.
+func inCI() bool {
+	ci := environment("CI")
+	return ci != "" && ci != "false"
+}
+
+func environment(name string) string {
+	return os.Getenv(name) //nolint:forbidigo // tests have no configuration file
+}

@@ -1,0 +1,66 @@
+package browser
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// pollEvery is the pause between two looks at what a browser has open.
+const pollEvery = 20 * time.Millisecond
+
+// Screenshot is the whole page as a PNG, as far down as it goes.
+func (p *Page) Screenshot() []byte {
+	p.t.Helper()
+	return do(p, "taking a screenshot", chromedp.FullScreenshot(100)) // 100 means PNG
+}
+
+// Picture is one element as a PNG, with the device's pixels.
+func (p *Page) Picture(id string) []byte {
+	p.t.Helper()
+	return do(p, fmt.Sprintf("taking a picture of %q", id), chromedp.Screenshot(testID(id)))
+}
+
+// Overflow is by how many CSS pixels the page is wider than its window: 0 on a
+// page that nobody has to scroll sideways.
+func (p *Page) Overflow() int {
+	p.t.Helper()
+	return Eval[int](p, "document.documentElement.scrollWidth - document.documentElement.clientWidth")
+}
+
+// where is the page's address without what follows the path, which may hold a
+// secret.
+func (p *Page) where() string {
+	ctx, cancel := context.WithTimeout(p.ctx, time.Second)
+	defer cancel()
+	address, err := chromedp.Run(ctx, chromedp.Location())
+	if err != nil {
+		return "a page"
+	}
+	address, _, _ = strings.Cut(address, "#")
+	address, _, _ = strings.Cut(address, "?")
+	return address
+}
+
+// describe logs what a person sees, for whoever reads about a failed test.
+func (p *Page) describe() {
+	ctx, cancel := context.WithTimeout(p.ctx, time.Second)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body ? document.body.innerText : ""`))
+	if err != nil {
+		return
+	}
+	const enough = 1000
+	if len(text) > enough {
+		text = text[:enough] + "…"
+	}
+	p.t.Logf("the page %s read:\n%s", p.where(), text)
+	p.problems.mu.Lock()
+	defer p.problems.mu.Unlock()
+	for _, problem := range p.problems.list {
+		p.t.Logf("and complained: %s", problem)
+	}
+}
