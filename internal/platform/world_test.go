@@ -71,10 +71,11 @@ type world struct {
 	handler http.Handler
 	logs    bytes.Buffer
 
+	transport *http.Transport
+
 	mu      sync.Mutex // guards what follows
 	secrets []string   // every token that was given out
 	ids     []string   // every X-Request-ID
-	dials   int
 	noDial  bool
 }
 
@@ -99,7 +100,6 @@ func newWorld(t *testing.T, o options) *world {
 	transport.Proxy = nil
 	transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		w.mu.Lock()
-		w.dials++
 		refuse := w.noDial
 		w.mu.Unlock()
 		if refuse {
@@ -111,6 +111,7 @@ func newWorld(t *testing.T, o options) *world {
 		o.setup = setups()[3]
 	}
 	cfg := o.setup.config("http://platform.example")
+	w.transport = transport
 	cfg.HTTP = transport
 	cfg.Log = slog.New(slog.NewJSONHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if o.edit != nil {
@@ -164,6 +165,20 @@ func (w *world) fault(f platformsim.Fault) {
 	if err := w.Fault(f); err != nil {
 		w.t.Fatalf("Fault(%+v) = %v", f, err)
 	}
+}
+
+// refuse makes new connections impossible, or possible again.
+func (w *world) refuse(on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.noDial = on
+}
+
+// dropConnections closes the connections there are and refuses new ones.
+func (w *world) dropConnections() {
+	w.refuse(true)
+	w.transport.CloseIdleConnections()
+	synctest.Wait()
 }
 
 // count is how often the platform has had a call.
