@@ -150,7 +150,7 @@ func digit(r rune) (byte, bool) {
 	}
 	for _, zero := range zeros {
 		if r >= zero && r <= zero+9 {
-			return '0' + byte(r-zero), true
+			return "0123456789"[r-zero], true
 		}
 	}
 	return 0, false

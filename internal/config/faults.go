@@ -31,7 +31,7 @@ func (f Fault) String() string {
 }
 
 // Faults are all faults of one file, in the order of its lines.
-type Faults []Fault
+type Faults []Fault //nolint:errname // a list of faults, which may also be warnings; an error only where it is returned as one
 
 // Error has one fault a line.
 func (f Faults) Error() string {

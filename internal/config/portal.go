@@ -200,6 +200,9 @@ func (v value) mail() *Mail {
 	return out
 }
 
+// defaultAuth is where the platform gives access tokens in every region.
+const defaultAuth = "https://api.auth.gbgplc.com/as/token.oauth2"
+
 // platform reads one credential.
 func (v value) platform() Platform {
 	s := v.section("version", "api_url", "token_url", "grant", "scope", "client_id", "client_secret", "username", "password")
@@ -207,7 +210,7 @@ func (v value) platform() Platform {
 		Version: choice(s.get("version"), V2, V1),
 		APIURL: strings.TrimSuffix(parsed(s.need("api_url", "write the base of your region, as in https://eu.platform.go.gbgplc.com/v2/captain"),
 			"write an https address; http is for loopback", baseURL), "/"),
-		TokenURL: "https://api.auth.gbgplc.com/as/token.oauth2",
+		TokenURL: defaultAuth,
 		Grant:    choice(s.get("grant"), GrantClientCredentials, GrantPassword),
 	}
 	if t := s.get("token_url"); t.there() {

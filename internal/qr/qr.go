@@ -29,10 +29,17 @@ type Code struct {
 // with big modules is read more often than a dense code that corrects more. The
 // same content gives the same modules.
 //
+// content must be ASCII: readers do not agree on what bytes beyond it mean.
+//
 // This is the one function that knows who makes the modules.
 func Encode(content string) (Code, error) {
 	if content == "" || len(content) > MaxContent {
 		return Code{}, fmt.Errorf("encoding a QR code of %d bytes: 1 to %d are possible", len(content), MaxContent)
+	}
+	for i := range len(content) {
+		if content[i] >= 0x80 {
+			return Code{}, fmt.Errorf("encoding a QR code: byte %d is beyond ASCII", i)
+		}
 	}
 	q, err := qrcode.New(content, qrcode.Medium)
 	if err != nil {
