@@ -74,10 +74,9 @@ type Rate struct {
 // String is the rate as the file spells it.
 func (r Rate) String() string {
 	unit := "s"
-	switch r.Per {
-	case time.Minute:
+	if r.Per == time.Minute {
 		unit = "m"
-	case time.Hour:
+	} else if r.Per == time.Hour {
 		unit = "h"
 	}
 	return fmt.Sprintf("%d/%s", r.Count, unit)
