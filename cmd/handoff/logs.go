@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"github.com/mattn/go-isatty"
+
+	"github.com/handoff-portal/handoff/internal/reqctx"
 )
 
 // newLog returns a logger on standard error: text for a person at a terminal,
@@ -13,9 +15,9 @@ import (
 func newLog(w io.Writer, level slog.Level) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
 	if isTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, o))
+		return slog.New(reqctx.NewHandler(slog.NewTextHandler(w, o)))
 	}
-	return slog.New(slog.NewJSONHandler(w, o))
+	return slog.New(reqctx.NewHandler(slog.NewJSONHandler(w, o)))
 }
 
 // isTerminal reports whether a stream is a person's terminal.

@@ -116,6 +116,14 @@ func (s Setup) OpenToLAN(p *partner.Partner) {
 	p.Apps[0].WebURL = s.AppURL + "/handoff"
 }
 
+// Origins are the shop's, the one on this machine first.
+func (s Setup) Origins() []string {
+	if s.LANShopURL == "" {
+		return []string{s.ShopURL}
+	}
+	return []string{s.ShopURL, s.LANShopURL}
+}
+
 // PlatformURL is the API base of the stand-in, version 2.
 func (s Setup) PlatformURL() string { return s.StandInURL + "/v2/captain" }
 
