@@ -1,0 +1,484 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+
+	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/i18n"
+	"github.com/handoff-portal/handoff/internal/keyring"
+	"github.com/handoff-portal/handoff/internal/live"
+	"github.com/handoff-portal/handoff/internal/partner"
+	"github.com/handoff-portal/handoff/internal/platform"
+	"github.com/handoff-portal/handoff/internal/platform/platformsim"
+	"github.com/handoff-portal/handoff/internal/reqctx"
+	"github.com/handoff-portal/handoff/internal/store/boltstore"
+	"github.com/handoff-portal/handoff/internal/store/memstore"
+	"github.com/handoff-portal/handoff/web"
+)
+
+// setting is what a test wants to be otherwise.
+type setting struct {
+	version      platform.Version
+	twoHosts     bool
+	bolt         bool
+	frame        time.Duration
+	confirmation handoff.Confirmation
+	exchange     handoff.Exchange
+	codeMode     handoff.CodeMode
+	tuning       platform.Tuning
+	webURL       string
+	journeyURL   string
+}
+
+// world is a portal with everything around it: the stand-in platform behind a
+// real connection, a store, a worker, and both hosts on one listener.
+type world struct {
+	t       testing.TB
+	sim     *platformsim.Sim
+	clock   *clock
+	handoff *handoff.Service
+	store   handoff.Store
+	hub     *live.Hub
+	server  *http.Server
+	public  string
+	link    string
+	key     handoff.Secret
+	other   handoff.Secret // another partner's key
+	logs    *logs
+}
+
+// clock is the portal's and the platform's: real time, put forward by a test.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
+
+// logs keeps what was logged.
+type logs struct {
+	mu  sync.Mutex
+	buf bytes.Buffer // guarded by mu
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+const (
+	iPhone  = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
+	android = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile Safari/537.36"
+	desktop = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
+)
+
+// platforms gives every partner the same client.
+type platforms struct{ client *platform.Client }
+
+func (p platforms) Platform(handoff.PartnerID) (handoff.Platform, error) { return p.client, nil }
+
+func newWorld(t testing.TB, change ...func(*setting)) *world {
+	t.Helper()
+	s := setting{version: platform.V2, frame: 5 * time.Second, confirmation: handoff.ConfirmNever, exchange: handoff.ExchangePortal, codeMode: handoff.CodeLink}
+	for _, c := range change {
+		c(&s)
+	}
+	w := &world{t: t, clock: &clock{}, logs: &logs{}, hub: live.New(), key: partner.NewKey(), other: partner.NewKey()}
+	log := slog.New(reqctx.NewHandler(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	w.sim = platformsim.New(platformsim.Options{Now: w.clock.now})
+	upstream := httptest.NewServer(w.sim)
+	t.Cleanup(upstream.Close)
+	base := map[platform.Version]string{platform.V1: "/captain/api", platform.V2: "/v2/captain"}[s.version]
+	client, err := platform.New(platform.Config{
+		Version: s.version, APIURL: upstream.URL + base, TokenURL: upstream.URL + "/as/token.oauth2",
+		Grant: platform.GrantClientCredentials, Scope: "gbg.token", ClientID: "demo", ClientSecret: platformsim.Secret,
+		Log: log, Now: w.clock.now, Tuning: s.tuning,
+	})
+	if err != nil {
+		t.Fatalf("platform.New() error = %v", err)
+	}
+	t.Cleanup(client.Close)
+	w.store = memstore.New()
+	if s.bolt {
+		file, err := boltstore.Open(filepath.Join(t.TempDir(), "handoff.db"), boltstore.Options{})
+		if err != nil {
+			t.Fatalf("boltstore.Open() error = %v", err)
+		}
+		t.Cleanup(func() { _ = file.Close() })
+		w.store = file
+	}
+	vault, err := keyring.New([]handoff.Secret{handoff.Secret(keyring.Generate())})
+	if err != nil {
+		t.Fatalf("keyring.New() error = %v", err)
+	}
+	w.handoff = handoff.NewService(handoff.Config{
+		Store: w.store, Vault: vault, Platforms: platforms{client}, Notifier: w.hub, Log: log, Now: w.clock.now,
+	})
+	catalog, err := i18n.Load()
+	if err != nil {
+		t.Fatalf("i18n.Load() error = %v", err)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	w.public = "http://127.0.0.1:" + port
+	w.link = w.public
+	if s.twoHosts {
+		w.link = "http://localhost:" + port
+	}
+	h, err := web.New(web.Config{
+		Handoffs: w.handoff, Partners: directory(t, s, w), Changes: w.hub, Catalog: catalog,
+		Public: w.public, Link: w.link, Frame: s.frame, Log: log,
+	})
+	if err != nil {
+		t.Fatalf("web.New() error = %v", err)
+	}
+	w.server = web.NewServer(h, log)
+	w.server.RegisterOnShutdown(w.hub.Close)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = w.server.Serve(listener)
+	}()
+	ctx, stop := context.WithCancel(context.Background())
+	worker := make(chan struct{})
+	go func() {
+		defer close(worker)
+		w.handoff.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-worker
+		w.hub.Close()
+		_ = w.server.Close()
+		<-done
+	})
+	return w
+}
+
+const fingerprint = "14:6D:E9:83:C5:73:06:50:D8:EE:B9:95:2F:34:FC:64:16:A0:83:42:E6:1D:BE:A8:8A:04:96:B2:3F:CF:44:E5"
+
+func directory(t testing.TB, s setting, w *world) *partner.Directory {
+	t.Helper()
+	app := partner.App{
+		ID: "main", Name: "Acme", Exchange: s.exchange, CodeMode: s.codeMode, WebURL: s.webURL, JourneyURL: s.journeyURL,
+		IOS:     partner.IOS{AppID: "ABCDE12345.com.acme.app", StoreURL: "https://apps.apple.com/app/id1"},
+		Android: partner.Android{Package: "com.acme.app", Fingerprints: []string{fingerprint}, StoreURL: "https://play.google.com/store/apps/details?id=com.acme.app"},
+	}
+	routes := []handoff.Route{handoff.RouteLink, handoff.RouteTyped, handoff.RouteLocal}
+	d, err := partner.New([]partner.Partner{{
+		ID: "acme", Name: "Acme Bank", KeyHashes: []handoff.Hash{partner.HashKey(w.key)}, Confirmation: s.confirmation,
+		Origins: []string{"http://localhost:8999"}, ReturnURLs: []string{"http://localhost:8999/done"},
+		CompleteWithin: time.Hour, Retain: time.Hour, Routes: routes, Apps: []partner.App{app},
+		Brand: partner.Brand{Color: "#0b5fff"},
+	}, {
+		ID: "other", Name: "Other Bank", KeyHashes: []handoff.Hash{partner.HashKey(w.other)}, Confirmation: s.confirmation, Routes: routes,
+		Apps: []partner.App{app},
+	}})
+	if err != nil {
+		t.Fatalf("partner.New() error = %v", err)
+	}
+	return d
+}
+
+// answer is what came back.
+type answer struct {
+	*http.Response
+	body []byte
+	url  *url.URL
+}
+
+func (a answer) json(t testing.TB, v any) {
+	t.Helper()
+	if err := json.Unmarshal(a.body, v); err != nil {
+		t.Fatalf("%s answered %s, not JSON: %v", a.url.Path, a.body, err)
+	}
+}
+
+func (a answer) page(t testing.TB) *goquery.Document {
+	t.Helper()
+	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(a.body))
+	if err != nil {
+		t.Fatalf("reading the page of %s: %v", a.url.Path, err)
+	}
+	return doc
+}
+
+// testID is the main part of a page, by which tests tell pages apart.
+func (a answer) testID(t testing.TB) string {
+	t.Helper()
+	return a.page(t).Find("main").AttrOr("data-testid", "no main")
+}
+
+func send(t testing.TB, client *http.Client, r *http.Request) answer {
+	t.Helper()
+	res, err := client.Do(r)
+	if err != nil {
+		t.Fatalf("%s %s: %v", r.Method, r.URL.Path, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatalf("%s %s: reading the answer: %v", r.Method, r.URL.Path, err)
+	}
+	return answer{Response: res, body: body, url: r.URL}
+}
+
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// call makes a partner's call.
+func (w *world) call(method, path string, body any) answer {
+	w.t.Helper()
+	return w.callAs(w.key, method, path, body)
+}
+
+func (w *world) callAs(key handoff.Secret, method, path string, body any) answer {
+	w.t.Helper()
+	var content io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		content = bytes.NewReader(b)
+	}
+	r, err := http.NewRequestWithContext(w.t.Context(), method, w.public+path, content)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+key.Reveal())
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return send(w.t, &http.Client{CheckRedirect: stay}, r)
+}
+
+// wire is a handoff as the API shows it.
+type wire struct {
+	ID, Status, DisplayURL, InstanceID, SupportRef string
+	Route, Confirmed, Reason                       *string
+	Device                                         *struct{ Class, OS string }
+	ExpiresAt                                      time.Time
+	Events                                         []struct {
+		Type string
+		Seq  int
+	}
+}
+
+// create makes a handoff; more replaces or adds members.
+func (w *world) create(more ...map[string]any) wire {
+	w.t.Helper()
+	body := map[string]any{"instanceId": newInstance()}
+	for _, m := range more {
+		for k, v := range m {
+			body[k] = v
+		}
+	}
+	a := w.call(http.MethodPost, "/v1/handoffs", body)
+	if a.StatusCode != http.StatusCreated {
+		w.t.Fatalf("POST /v1/handoffs = %d %s, want 201", a.StatusCode, a.body)
+	}
+	var h wire
+	a.json(w.t, &h)
+	return h
+}
+
+func newInstance() string { return "Pi" + rand.Text()[:22] }
+
+func (w *world) get(id string) wire {
+	w.t.Helper()
+	a := w.call(http.MethodGet, "/v1/handoffs/"+id, nil)
+	if a.StatusCode != http.StatusOK {
+		w.t.Fatalf("GET /v1/handoffs/%s = %d %s, want 200", id, a.StatusCode, a.body)
+	}
+	var h wire
+	a.json(w.t, &h)
+	return h
+}
+
+// wantStatus waits for the worker, or for the step that is under way.
+func (w *world) wantStatus(id, want string) wire {
+	w.t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		h := w.get(id)
+		if h.Status == want {
+			return h
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("handoff %s is %s, want %s", id, h.Status, want)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// calls are the platform calls made so far, of these kinds.
+func (w *world) calls(kinds ...string) []string {
+	var made []string
+	for _, c := range w.sim.Calls() {
+		for _, k := range kinds {
+			if c.Call == k {
+				made = append(made, c.Call)
+			}
+		}
+	}
+	return made
+}
+
+// person is somebody's browser without scripts: cookies, Origin and fetch metadata.
+type person struct {
+	t      testing.TB
+	agent  string
+	client *http.Client
+	accept string // Accept-Language
+}
+
+func (w *world) person(agent string) *person {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return &person{t: w.t, agent: agent, accept: "en", client: &http.Client{Jar: jar, CheckRedirect: stay}}
+}
+
+func (p *person) request(method, address string, form url.Values) *http.Request {
+	p.t.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	r, err := http.NewRequestWithContext(p.t.Context(), method, address, body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r.Header.Set("User-Agent", p.agent)
+	r.Header.Set("Accept-Language", p.accept)
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	r.Header.Set("Sec-Fetch-Dest", "document")
+	r.Header.Set("Sec-Fetch-Site", "none")
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		r.Header.Set("Origin", r.URL.Scheme+"://"+r.URL.Host)
+	}
+	return r
+}
+
+// get follows redirects, as a browser does.
+func (p *person) get(address string) answer {
+	p.t.Helper()
+	return p.follow(p.request(http.MethodGet, address, nil))
+}
+
+func (p *person) post(address string, form url.Values) answer {
+	p.t.Helper()
+	if form == nil {
+		form = url.Values{}
+	}
+	return p.follow(p.request(http.MethodPost, address, form))
+}
+
+func (p *person) follow(r *http.Request) answer {
+	p.t.Helper()
+	a := send(p.t, p.client, r)
+	for hops := 0; hops < 5 && a.StatusCode >= 300 && a.StatusCode < 400; hops++ {
+		next, err := a.url.Parse(a.Header.Get("Location"))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		a = send(p.t, p.client, p.request(http.MethodGet, next.String(), nil))
+	}
+	return a
+}
+
+// press sends the form with this data-testid.
+func (p *person) press(a answer, testID string) answer {
+	p.t.Helper()
+	form := a.page(p.t).Find(fmt.Sprintf("form[data-testid=%q]", testID)).First()
+	action, ok := form.Attr("action")
+	if !ok {
+		p.t.Fatalf("%s has no form %q: %s", a.url.Path, testID, a.testID(p.t))
+	}
+	values := url.Values{}
+	form.Find("input[name]").Each(func(_ int, in *goquery.Selection) { values.Set(in.AttrOr("name", ""), in.AttrOr("value", "")) })
+	target, err := a.url.Parse(action)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return p.post(target.String(), values)
+}
+
+// scan is what the display's QR holds now, by the display's own picture.
+func (w *world) scan(displayURL string) string {
+	w.t.Helper()
+	a := w.person(desktop).get(displayURL + "/qr.png")
+	if a.StatusCode != http.StatusOK {
+		w.t.Fatalf("GET qr.png = %d, want 200", a.StatusCode)
+	}
+	return decodeQR(w.t, a.body)
+}
+
+// native calls the app API.
+func (w *world) native(path string, body any) answer {
+	w.t.Helper()
+	b, err := json.Marshal(body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.link+path, bytes.NewReader(b))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", "AcmeApp/1")
+	return send(w.t, http.DefaultClient, r)
+}
+
+// pkce is a code verifier and its S256 challenge (RFC 7636).
+func pkce() (verifier, challenge string) {
+	verifier = rand.Text() + rand.Text()
+	sum := sha256.Sum256([]byte(verifier))
+	return verifier, base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// token is a token answer.
+type token struct {
+	EndUserToken, ConnectToken, TokenType, InstanceID, PlatformURL, HandoffID, ReportURL, JourneyURL string
+	ExpiresIn                                                                                        int
+	ReturnURL                                                                                        *string
+}
+
+// problem is a failure of the API.
+type problem struct {
+	Type, Title, Detail, Instance, Code, Reason string
+	Status                                      int
+	Errors                                      []struct{ Pointer, Detail string }
+}
