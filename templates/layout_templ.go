@@ -891,7 +891,7 @@ func icon(name string) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		case "globe":
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 78, "<circle cx=\"12\" cy=\"12\" r=\"9.5\"></circle> <path d=\"M2.5 12h19M12 2.5c2.6 2.7 4 6 4 9.5s-1.4 6.800-4 9.500c-2.600-2.700-4-6-4-9.500s1.400-6.800 4-9.500\"></path>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 78, "<circle cx=\"12\" cy=\"12\" r=\"9.5\"></circle> <path d=\"M2.5 12h19M12 2.5c2.6 2.7 4 6 4 9.5s-1.4 6.8-4 9.5c-2.6-2.7-4-6-4-9.5s1.400-6.8 4-9.5\"></path>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
