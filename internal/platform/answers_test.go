@@ -2,7 +2,9 @@ package platform_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -188,6 +190,7 @@ func TestStateAnswers(t *testing.T) {
 		`{"status":"Completed","result":{"status":"error"}}`:                      bad,
 		`{"status":"Error","result":{"status":"error"}}`:                          bad,
 		`{"status":"error","result":{"status":"error"}}`:                          bad,
+		`{"status":"error","message":"…","result":{"status":"timeout"}}`:          bad,
 		`{"status":"InProgress","result":null}`:                                   running,
 		`{"status":"InProgress","result":"complete"}`:                             running,
 		`{"status":"InProgress","result":[1]}`:                                    running,
@@ -278,4 +281,94 @@ func TestRequests(t *testing.T) {
 			t.Errorf("requests:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	})
+}
+
+// TestNonsenseStaysOut: whatever the platform sends, the log quotes none of it,
+// and no more of it is read than an answer may have.
+func TestNonsenseStaysOut(t *testing.T) {
+	const canary = "canary-in-an-answer"
+	for name, say := range map[string]func(http.ResponseWriter){
+		"too long":       says(200, `{"status":"`+canary+strings.Repeat("x", 2<<20)+`"}`),
+		"a bad word":     says(200, `{"status":[`+canary+`]}`),
+		"a bad code":     says(400, `{"errors":[{"code":"`+canary+` and more"}]}`),
+		"a bad id":       func(w http.ResponseWriter) { w.Header().Set("X-Request-ID", canary+" <b>"); w.WriteHeader(500) },
+		"a bad date":     func(w http.ResponseWriter) { w.Header().Set("Retry-After", canary); w.WriteHeader(500) },
+		"a bad place":    func(w http.ResponseWriter) { w.Header().Set("Location", "/"+canary); w.WriteHeader(302) },
+		"a bad status":   raw("HTTP/1.1 " + canary + "\r\n\r\n"),
+		"a bad header":   raw("HTTP/1.1 200 OK\r\n" + canary + "\r\n\r\n"),
+		"a short body":   raw("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + canary),
+		"a bad coding":   raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: " + canary + "\r\n\r\n"),
+		"a bad length":   raw("HTTP/1.1 200 OK\r\nContent-Length: " + canary + "\r\n\r\n"),
+		"another tongue": raw(canary + "\r\n\r\n"),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, options{handler: answers{"fetch": say, "connect": say}})
+			_, err := w.State(t.Context(), instance)
+			wantCode(t, name+": State", err, handoff.CodePlatformUnavailable)
+			if strings.Contains(w.logs.String(), canary) || strings.Contains(err.Error(), canary) {
+				t.Errorf("%s: State = %q, and the log\n%s\nwant nothing of the answer in either", name, err, w.logs.String())
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		sent := 0
+		w := newWorld(t, options{handler: answers{"connect": func(w http.ResponseWriter) {
+			for ; sent < 100; sent++ {
+				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+		}}})
+		_, err := w.ConnectDevice(t.Context(), "AAAAAAAAAAAA", phone())
+		wantCode(t, "ConnectDevice with an answer without end", err, handoff.CodeConnectLost)
+		synctest.Wait()
+		if sent > 10 {
+			t.Errorf("%d KB of an answer were read, want little more than 64", sent*64)
+		}
+	})
+}
+
+// raw says something that need not be HTTP.
+func raw(text string) func(http.ResponseWriter) {
+	return func(w http.ResponseWriter) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		fmt.Fprint(conn, text)
+		conn.Close()
+	}
+}
+
+// TestJourneyBodies: v2 is told how the journey is delivered, v1 is not.
+func TestJourneyBodies(t *testing.T) {
+	for _, tt := range []struct {
+		version       platform.Version
+		context, want string
+	}{
+		{platform.V1, ``, `{"resourceId":"abc@latest","context":{}}`},
+		{platform.V1, `{"subject":{"a":1}}`, `{"resourceId":"abc@latest","context":{"subject":{"a":1}}}`},
+		{platform.V2, ``, `{"resourceId":"abc@latest","context":{"config":{"delivery":"api"}}}`},
+		{platform.V2, `{"subject":{},"config":{"delivery":"page","x":1}}`, `{"resourceId":"abc@latest","context":{"config":{"delivery":"page","x":1},"subject":{}}}`},
+		{platform.V2, `{"config":{"x":1e99}}`, `{"resourceId":"abc@latest","context":{"config":{"delivery":"api","x":1e99}}}`},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			got := ""
+			script := answers{"start": says(201, `{"instanceId":"`+string(instance)+`"}`)}
+			w := newWorld(t, options{
+				setup: setup{version: tt.version, grant: platform.GrantClientCredentials},
+				handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if strings.HasSuffix(r.URL.Path, "/journey/start") {
+						body, _ := io.ReadAll(r.Body)
+						got = string(body)
+					}
+					script.ServeHTTP(w, r)
+				}),
+			})
+			id, err := w.StartJourney(t.Context(), handoff.Journey{ResourceID: "abc@latest", Context: json.RawMessage(tt.context)})
+			if err != nil || id != instance || got != tt.want {
+				t.Errorf("StartJourney(%s, %s) = %s, %v, sent %s, want %s", tt.version, tt.context, id, err, got, tt.want)
+			}
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package platform_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -86,6 +87,32 @@ func TestBreakerCountsInARow(t *testing.T) {
 			_ = w.try("state")
 		}
 		wantCode(t, "state after 20 failures, never three in a row", w.try("state"), "")
+	})
+}
+
+// TestBreakerIgnoresCallers: who leaves, or comes too late, says nothing about
+// the platform, and who comes too late sends nothing.
+func TestBreakerIgnoresCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, options{edit: func(c *platform.Config) { c.Failures = 3 }})
+		w.start()
+		w.fault(platformsim.Fault{Call: "state", Kind: "delay", DelayMS: 5000, Count: 5})
+		for range 5 {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Second, cancel)
+			_, err := w.State(ctx, instance)
+			wantCode(t, "State given up", err, handoff.CodePlatformUnavailable)
+		}
+		late, cancel := context.WithDeadline(t.Context(), time.Now())
+		defer cancel()
+		for range 5 {
+			_, err := w.State(late, instance)
+			wantCode(t, "State asked too late", err, handoff.CodePlatformUnavailable)
+		}
+		wantCode(t, "State after all that", w.try("state"), "")
+		if got := w.count("state"); got != 6 {
+			t.Errorf("state reached the platform %d times, want 6", got)
+		}
 	})
 }
 

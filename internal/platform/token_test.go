@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/platform"
 	"github.com/handoff-portal/handoff/internal/platform/platformsim"
 )
 
@@ -79,7 +80,10 @@ func TestTokenIsRenewedEarly(t *testing.T) {
 // nobody; once it is not, callers are told, and afterwards all is well.
 func TestRenewalFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, options{sim: platformsim.Options{AccessLifetime: 5 * time.Minute}})
+		w := newWorld(t, options{
+			sim:  platformsim.Options{AccessLifetime: 5 * time.Minute},
+			edit: func(c *platform.Config) { c.Failures = 1000 }, // the breaker is not what is looked at
+		})
 		w.start()
 		w.fault(platformsim.Fault{Call: "token", Kind: "status", Status: 503, Count: 100_000})
 		for range 48 {
@@ -88,8 +92,9 @@ func TestRenewalFails(t *testing.T) {
 				t.Fatalf("State while the token is good = %v, want success", err)
 			}
 		}
-		if got := w.count("token"); got > 20 {
-			t.Errorf("%d fetches of a token, want a pause between those that fail", got)
+		time.Sleep(time.Second)
+		if got := w.count("token"); got != 1+5*3 { // at 240, 252, … 288 s
+			t.Errorf("%d fetches of a token, want 16: a pause between those that fail", got)
 		}
 		time.Sleep(6 * time.Second)
 		_, err := w.State(t.Context(), instance)
@@ -154,6 +159,20 @@ func TestRefusedCredential(t *testing.T) {
 			t.Errorf("log line %v, want an error", line)
 		}
 	})
+}
+
+// TestRefusedTokenIsNoAnswerOfTheCall: a 403 or 404 of the token service says
+// nothing about the journey or its context.
+func TestRefusedTokenIsNoAnswerOfTheCall(t *testing.T) {
+	for _, status := range []int{400, 403, 404} {
+		for _, call := range []string{"start", "state", "journey"} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, options{})
+				w.fault(platformsim.Fault{Call: "token", Kind: "status", Status: status})
+				wantCode(t, call+" without a token", w.try(call), handoff.CodePlatformUnavailable)
+			})
+		}
+	}
 }
 
 func TestClose(t *testing.T) {

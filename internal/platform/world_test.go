@@ -154,6 +154,8 @@ type tee struct {
 	body bytes.Buffer
 }
 
+func (t *tee) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+
 func (t *tee) Write(b []byte) (int, error) {
 	t.body.Write(b)
 	return t.ResponseWriter.Write(b)
