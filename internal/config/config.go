@@ -74,9 +74,10 @@ type Rate struct {
 // String is the rate as the file spells it.
 func (r Rate) String() string {
 	unit := "s"
-	if r.Per == time.Minute {
+	switch {
+	case r.Per == time.Minute:
 		unit = "m"
-	} else if r.Per == time.Hour {
+	case r.Per == time.Hour:
 		unit = "h"
 	}
 	return fmt.Sprintf("%d/%s", r.Count, unit)
