@@ -1,0 +1,37 @@
+# The portal as one static program in an empty image, without a shell.
+#
+#   docker build -t handoff .
+#   docker run --read-only --cap-drop ALL --security-opt no-new-privileges \
+#     -p 8080:8080 -v handoff:/var/lib/handoff \
+#     -v "$PWD/handoff.yaml:/etc/handoff/handoff.yaml:ro" --env-file handoff.env handoff
+#
+# In a container the settings say `listen: 0.0.0.0:8080`. `internal_listen` may
+# stay on loopback: the health check below runs inside the container. A relative
+# path in `store:` is under /var/lib/handoff, the one place that is written to.
+
+FROM golang:1.26-bookworm AS build
+WORKDIR /src
+# The modules first: they change less often than the code, and stay in their own layer.
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+# Nothing of the machine or the moment of the build is in the program, so that
+# anybody can build the same bytes from the same source.
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -o /out/handoff ./cmd/handoff
+RUN mkdir -p /out/data
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /out/handoff /handoff
+COPY LICENSE /LICENSE
+# A new volume takes its owner from here.
+COPY --from=build --chown=65532:65532 /out/data /var/lib/handoff
+WORKDIR /var/lib/handoff
+USER 65532:65532
+VOLUME /var/lib/handoff
+EXPOSE 8080
+# SIGTERM: streams say goodbye, open requests finish.
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["/handoff", "live"]
+ENTRYPOINT ["/handoff"]
+CMD ["serve", "--config", "/etc/handoff/handoff.yaml"]
