@@ -69,8 +69,8 @@ func (c *serveCommand) serve(ctx context.Context, log *slog.Logger, cfg *config.
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer context.AfterFunc(ctx, func() {
-		log.InfoContext(serving, "stopping", "drain", c.Drain)
 		probe.stopping.Store(true)
+		log.InfoContext(serving, "stopping", "drain", c.Drain)
 		time.AfterFunc(c.Drain, stop)
 	})()
 	worked := p.work(serving)

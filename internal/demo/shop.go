@@ -140,7 +140,11 @@ func (s *shop) done(w http.ResponseWriter, r *http.Request) {
 		s.fault(w, r, statusOf(err), err)
 		return
 	}
-	s.show(w, r, http.StatusOK, "shop_done.html", view{Title: heading(h.Status), Body: struct {
+	refresh := 3
+	if h.Status.Ended() {
+		refresh = 0
+	}
+	s.show(w, r, http.StatusOK, "shop_done.html", view{Title: heading(h.Status), Refresh: refresh, Body: struct {
 		Handoff record
 		Told    string
 	}{h, r.FormValue("status")}})

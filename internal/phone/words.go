@@ -15,18 +15,17 @@ func (c Context) Sentence(now time.Time) string {
 	if c.Label != "" {
 		s += " with “" + c.Label + "”"
 	}
-	switch {
-	case c.Browser != "" && c.OS != "":
-		s += fmt.Sprintf(". It was asked for in %s on %s", c.Browser, c.OS)
-	case c.Browser != "" || c.OS != "":
-		s += ". It was asked for on " + c.Browser + c.OS
-	default:
-		s += ". It was asked for"
-	}
 	if c.RequestedAt.IsZero() {
 		return s + "."
 	}
-	return s + ", " + ago(now.Sub(c.RequestedAt)) + "."
+	since := ago(now.Sub(c.RequestedAt))
+	switch {
+	case c.Browser != "" && c.OS != "":
+		return fmt.Sprintf("%s. It was asked for in %s on %s, %s.", s, c.Browser, c.OS, since)
+	case c.Browser != "" || c.OS != "":
+		return fmt.Sprintf("%s. It was asked for on %s, %s.", s, c.Browser+c.OS, since)
+	}
+	return s + ". It was asked for " + since + "."
 }
 
 // ago says how long ago something was, as people say it.
