@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
@@ -73,14 +74,13 @@ type Rate struct {
 
 // String is the rate as the file spells it.
 func (r Rate) String() string {
-	unit := "s"
-	switch {
-	case r.Per == time.Minute:
-		unit = "m"
-	case r.Per == time.Hour:
-		unit = "h"
+	if r.Per == time.Second {
+		return strconv.Itoa(r.Count) + "/s"
 	}
-	return fmt.Sprintf("%d/%s", r.Count, unit)
+	if r.Per == time.Minute {
+		return strconv.Itoa(r.Count) + "/m"
+	}
+	return strconv.Itoa(r.Count) + "/h"
 }
 
 // Limits bound what one partner, one network (a v4 /32 or a v6 /64) and

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -132,5 +133,27 @@ func TestLoadFull(t *testing.T) {
 	}
 	if _, err := partner.New(c.Partners); err != nil {
 		t.Errorf("partner.New(full.yaml's) = %v", err)
+	}
+}
+
+func TestRateString(t *testing.T) {
+	for want, rate := range map[string]config.Rate{"50/s": {Count: 50, Per: time.Second}, "300/m": {Count: 300, Per: time.Minute}, "7/h": {Count: 7, Per: time.Hour}} {
+		if got := rate.String(); got != want {
+			t.Errorf("String of %d in %s = %q, want %q", rate.Count, rate.Per, got, want)
+		}
+	}
+}
+
+// TestSecretsStayShut: settings are printed in panics and by careless people.
+func TestSecretsStayShut(t *testing.T) {
+	c, err := config.Load("testdata/full.yaml", getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed := fmt.Sprintf("%v %+v %#v %+v %+v", c, *c, *c, *c.SMS, *c.Mail)
+	for name, value := range env() {
+		if len(value) > 3 && strings.Contains(printed, value) {
+			t.Errorf("printing the settings shows %s", name)
+		}
 	}
 }

@@ -242,6 +242,7 @@ func TestWarnings(t *testing.T) {
 		{[]edit{{"link_url", ""}}, "1:13: public_url: public_url and link_url are one host: a tap on a page stays in the browser and opens no app"},
 		{[]edit{{"link_url", "link_url: https://go.example.com:8443"}}, "2:11: link_url: public_url and link_url are one host: a tap on a page stays in the browser and opens no app"},
 		{[]edit{{"", second}}, "13:5: partners[1]: acme, two use one platform credential, so they trust each other"},
+		{[]edit{{"", strings.Replace(second, "keys:", "platform: {version: v1, api_url: https://us.example.com/captain/api, client_id: env:GBG_CLIENT_ID, client_secret: env:GBG_CLIENT_SECRET}, keys:", 1)}}, "13:5: partners[1]: acme, two use one platform credential, so they trust each other"},
 		{[]edit{{"", "store: 'memory:'"}}, "13:8: store: handoffs in memory end with the process"},
 		{[]edit{{"web_url", ""}}, "10:9: partners[0].apps[0]: no link opens this app: people need its own scanner"},
 		{[]edit{{"name: Acme Bank", "    name: Acme Bank\n    brand: {color: \"#8ab4ff\", color_dark: \"#222222\"}"}}, "8:20: partners[0].brand.color: the contrast with white is 2.1, and text needs 4.5\n" +

@@ -77,16 +77,29 @@ func (c *Config) platformAt(at value, nodes map[ast.Node]int) int {
 // sharedCredentials says which partners have to trust each other: an instance
 // belongs to the credential that opened it, so one could open the other's.
 func (c *Config) sharedCredentials(items []value) {
-	for i := range c.Platforms {
-		var names []string
-		var last value
-		for j, p := range c.Partners {
-			if c.PlatformOf[p.ID] == i {
-				names, last = append(names, string(p.ID)), items[j]
-			}
+	type credential struct {
+		url              string
+		client, username handoff.Secret
+	}
+	users := make(map[credential][]string)
+	last := make(map[credential]value)
+	var order []credential
+	for i, p := range c.Partners {
+		index, ok := c.PlatformOf[p.ID]
+		if !ok {
+			continue
 		}
-		if len(names) > 1 {
-			last.warn("give each its own client_id if they should not", "%s use one platform credential, so they trust each other", strings.Join(names, ", "))
+		pl := c.Platforms[index]
+		cred := credential{pl.TokenURL, pl.ClientID, pl.Username}
+		if users[cred] == nil {
+			order = append(order, cred)
+		}
+		users[cred], last[cred] = append(users[cred], string(p.ID)), items[i]
+	}
+	for _, cred := range order {
+		if len(users[cred]) > 1 {
+			last[cred].warn("give each its own client_id if they should not",
+				"%s use one platform credential, so they trust each other", strings.Join(users[cred], ", "))
 		}
 	}
 }

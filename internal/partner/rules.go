@@ -223,7 +223,7 @@ func parseURL(s string) (*url.URL, error) {
 		return nil, errors.New("an absolute https URL is needed")
 	case u.Opaque != "" || host == "":
 		return nil, errors.New("a host is needed")
-	case u.User != nil || strings.Contains(authority(s), "@"):
+	case u.User != nil:
 		return nil, errors.New("user information does not belong here")
 	case strings.HasSuffix(u.Host, ":"):
 		return nil, errors.New("the port is missing after the colon")
