@@ -79,6 +79,22 @@ func TestLifetimes(t *testing.T) {
 	}
 }
 
+// TestExpiryBySkewedClock: the exp of a JWT counts by the clock that wrote it.
+func TestExpiryBySkewedClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		there := time.Date(2011, 5, 6, 7, 8, 9, 0, time.UTC)
+		body := fmt.Sprintf(`{"endUserToken":%q}`, jwt(fmt.Sprintf(`{"exp":%d}`, there.Add(20*time.Minute).Unix())))
+		w := newWorld(t, options{handler: answers{"connect": func(w http.ResponseWriter) {
+			w.Header().Set("Date", there.Format(http.TimeFormat))
+			says(200, body)(w)
+		}}})
+		got, err := w.ConnectDevice(t.Context(), "AAAAAAAAAAAA", phone())
+		if err != nil || time.Until(got.ExpiresAt) != 20*time.Minute {
+			t.Errorf("ConnectDevice: lasts %s, %v; want 20m0s", time.Until(got.ExpiresAt), err)
+		}
+	})
+}
+
 func TestConnectTokenAnswers(t *testing.T) {
 	for body, want := range map[string]time.Duration{
 		`{"connectToken":"AAAAAAAA","tokenType":"connect","expiresIn":"120","scope":["mobile"]}`: 2 * time.Minute,

@@ -23,5 +23,8 @@ func NewTransport() *http.Transport {
 		MaxIdleConnsPerHost:    64,
 		IdleConnTimeout:        60 * time.Second, // below the usual idle time of load balancers, so that a connect rarely meets a closing connection
 		MaxResponseHeaderBytes: 64 << 10,
+		// HTTP/2 puts all calls on one connection. One that died without a word
+		// would otherwise swallow them for minutes.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 3 * time.Second},
 	}
 }

@@ -167,6 +167,7 @@ func (s *Sim) addRoutes() {
 func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", "stand-in for GBG GO; not the platform")
 	w.Header().Set("X-Request-ID", newRequestID())
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat)) // its own clock, which a test may set wrong
 	w.Header().Set("Cache-Control", "no-store")
 	at := r.Method + " " + r.URL.Path
 	if serve, ok := s.controls[at]; ok {
