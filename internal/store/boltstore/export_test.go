@@ -12,10 +12,6 @@ import (
 	"github.com/handoff-portal/handoff/internal/store/record"
 )
 
-// SetMaxSize makes the file refuse to grow beyond n bytes, as a full disk does;
-// zero lifts the limit.
-func (s *Store) SetMaxSize(n int) { s.db.MaxSize = n }
-
 // Used is how much of the file has ever been used, in bytes.
 func (s *Store) Used() int64 {
 	var n int64
@@ -82,4 +78,21 @@ func (s *Store) Check() error {
 		return nil
 	}
 	return err
+}
+
+// Commits counts the transactions ever committed to the file.
+func (s *Store) Commits() int {
+	n := 0
+	_ = s.db.View(func(tx *bolt.Tx) error {
+		n = tx.ID()
+		return nil
+	})
+	return n
+}
+
+// SetFormat makes the file one of another layout.
+func (s *Store) SetFormat(f string) error {
+	return s.db.Update(func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte(aboutBucket)).Put([]byte("format"), []byte(f))
+	})
 }
