@@ -6,7 +6,8 @@
 // What it promises about failure:
 //
 //   - A connect is sent once, whatever happens. Go's transport sends a POST
-//     again by itself only if not one byte of it had been written.
+//     again by itself only where it cannot have been processed: not one byte
+//     had been written, or HTTP/2 said that the stream was refused.
 //   - The other calls are repeated with jitter while the platform does not
 //     answer, answers 5xx or nonsense, or says 429; journey/start, which makes
 //     something, only on 429. A short Retry-After is waited for, a long one
