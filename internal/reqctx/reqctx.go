@@ -1,58 +1,102 @@
-// Package reqctx carries a request's id in its context, and prints it with
-// every log line written under that context.
+// Package reqctx carries a request's id in its context, and into every line
+// logged with that context.
 package reqctx
 
 import (
 	"context"
 	"log/slog"
+	"slices"
 )
 
-type key struct{}
+// attrKey is the name of the request id in a log line.
+const attrKey = "request_id"
 
-// With returns ctx with a request id.
-func With(ctx context.Context, id string) context.Context { return context.WithValue(ctx, key{}, id) }
+type idKey struct{}
 
-// ID returns the request id of ctx, or an empty one.
+// With returns a context that carries the request id.
+func With(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, idKey{}, id)
+}
+
+// ID returns the request id that ctx carries, or an empty string.
 func ID(ctx context.Context) string {
-	id, _ := ctx.Value(key{}).(string) //nolint:errcheck // absent is empty
+	id, _ := ctx.Value(idKey{}).(string)
 	return id
 }
 
-// Handler adds request_id to the records of an slog.Handler. It stands before
-// groups, so that it is found at the top of every line.
+// Handler is a slog.Handler that adds the request id to the lines logged with a
+// context that carries one. The id stands at the top level of a line, also when
+// the logger has opened groups, so that it is found under one name everywhere.
 type Handler struct {
-	inner slog.Handler
-	// wrap applies the attributes and groups given so far, below request_id.
-	wrap func(slog.Handler) slog.Handler
+	inner slog.Handler // what the line goes to, groups and their attributes included
+	outer slog.Handler // the same before the first group was opened; nil if none was
+	steps []step       // the way from outer to inner
 }
 
-var _ slog.Handler = Handler{}
-
-// NewHandler returns a Handler that prints through inner.
-func NewHandler(inner slog.Handler) Handler {
-	return Handler{inner: inner, wrap: func(h slog.Handler) slog.Handler { return h }}
+// step is a call of WithGroup, or else of WithAttrs.
+type step struct {
+	group string
+	attrs []slog.Attr
 }
+
+var _ slog.Handler = (*Handler)(nil)
+
+// NewHandler returns a handler that passes lines on to inner.
+func NewHandler(inner slog.Handler) *Handler { return &Handler{inner: inner} }
 
 // Enabled implements slog.Handler.
-func (h Handler) Enabled(ctx context.Context, l slog.Level) bool { return h.inner.Enabled(ctx, l) }
+func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.inner.Enabled(ctx, level)
+}
 
 // Handle implements slog.Handler.
-func (h Handler) Handle(ctx context.Context, r slog.Record) error {
-	inner := h.inner
-	if id := ID(ctx); id != "" {
-		inner = inner.WithAttrs([]slog.Attr{slog.String("request_id", id)})
+func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
+	id := ID(ctx)
+	if id == "" {
+		return h.inner.Handle(ctx, r)
 	}
-	return h.wrap(inner).Handle(ctx, r)
+	if h.outer == nil {
+		r = r.Clone() // others may hold r, which shares memory with its copies
+		r.AddAttrs(slog.String(attrKey, id))
+		return h.inner.Handle(ctx, r)
+	}
+	to := h.outer.WithAttrs([]slog.Attr{slog.String(attrKey, id)})
+	for _, s := range h.steps {
+		to = s.apply(to)
+	}
+	return to.Handle(ctx, r)
 }
 
 // WithAttrs implements slog.Handler.
-func (h Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	before := h.wrap
-	return Handler{inner: h.inner, wrap: func(i slog.Handler) slog.Handler { return before(i).WithAttrs(attrs) }}
+func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	if len(attrs) == 0 {
+		return h
+	}
+	return h.with(step{attrs: attrs})
 }
 
 // WithGroup implements slog.Handler.
-func (h Handler) WithGroup(name string) slog.Handler {
-	before := h.wrap
-	return Handler{inner: h.inner, wrap: func(i slog.Handler) slog.Handler { return before(i).WithGroup(name) }}
+func (h *Handler) WithGroup(name string) slog.Handler {
+	if name == "" {
+		return h
+	}
+	return h.with(step{group: name})
+}
+
+func (h *Handler) with(s step) *Handler {
+	next := &Handler{inner: s.apply(h.inner), outer: h.outer, steps: h.steps}
+	if s.group != "" && h.outer == nil {
+		next.outer = h.inner
+	}
+	if next.outer != nil {
+		next.steps = append(slices.Clip(h.steps), s)
+	}
+	return next
+}
+
+func (s step) apply(h slog.Handler) slog.Handler {
+	if s.group != "" {
+		return h.WithGroup(s.group)
+	}
+	return h.WithAttrs(s.attrs)
 }
