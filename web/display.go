@@ -254,6 +254,7 @@ func (d *display) view(c echo.Context, h handoff.Handoff) (templates.Display, er
 		TokenMode: h.Terms.CodeMode == handoff.CodeToken, Base: "/h/" + c.Param("key"),
 		OnPhone: by.Class == handoff.ClassMobile || by.Class == handoff.ClassTablet,
 		Framed:  h.Terms.ParentOrigin != "" && framed(c.Request()), ParentOrigin: h.Terms.ParentOrigin,
+		QR:        templates.QR{ViewBox: viewBox(1)}, // until there is a code to show
 		ReturnURL: templ.SafeURL(returnURL(h)), ExpiresAt: h.Deadline, Left: h.Deadline.Sub(now),
 		CanExtend: h.Status != handoff.StatusDelivered && h.Extensions < handoff.MaxExtensions,
 		CanLink:   h.HasRoute(handoff.RouteLink) && h.Terms.CodeMode == handoff.CodeLink,

@@ -285,6 +285,7 @@ func (p *phone) show(c echo.Context) error {
 		return p.refused(c, h, err)
 	}
 	page := p.pageOf(c, h)
+	page.Refresh = 5 // without script; with one, the page follows its handoff
 	live := templates.Live{Base: "/p/" + c.Param("claim"), Seq: h.Seq, Screen: phoneScreen(h)}
 	switch {
 	case got.Number != "":

@@ -49,6 +49,8 @@ type setting struct {
 	tuning       platform.Tuning
 	webURL       string
 	journeyURL   string
+	shop         string // the partner's origin
+	wrap         func(handoff.Store) handoff.Store
 }
 
 // world is a portal with everything around it: the stand-in platform behind a
@@ -66,6 +68,7 @@ type world struct {
 	key     handoff.Secret
 	other   handoff.Secret // another partner's key
 	logs    *logs
+	spy     *spy
 }
 
 // clock is the portal's and the platform's: real time, put forward by a test.
@@ -76,13 +79,18 @@ func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // logs keeps what was logged.
 type logs struct {
-	mu  sync.Mutex
-	buf bytes.Buffer // guarded by mu
+	mu   sync.Mutex
+	buf  bytes.Buffer  // guarded by mu
+	more chan struct{} // guarded by mu; closed by the next line; nil: nobody waits
 }
 
 func (l *logs) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.more != nil {
+		close(l.more)
+		l.more = nil
+	}
 	return l.buf.Write(p)
 }
 
@@ -105,14 +113,14 @@ func (p platforms) Platform(handoff.PartnerID) (handoff.Platform, error) { retur
 
 func newWorld(t testing.TB, change ...func(*setting)) *world {
 	t.Helper()
-	s := setting{version: platform.V2, frame: 5 * time.Second, confirmation: handoff.ConfirmNever, exchange: handoff.ExchangePortal, codeMode: handoff.CodeLink}
+	s := setting{version: platform.V2, frame: 5 * time.Second, confirmation: handoff.ConfirmNever, exchange: handoff.ExchangePortal, codeMode: handoff.CodeLink, shop: "http://localhost:8999"}
 	for _, c := range change {
 		c(&s)
 	}
-	w := &world{t: t, clock: &clock{}, logs: &logs{}, hub: live.New(), key: partner.NewKey(), other: partner.NewKey()}
+	w := &world{t: t, clock: &clock{}, logs: &logs{}, spy: &spy{}, hub: live.New(), key: partner.NewKey(), other: partner.NewKey()}
 	log := slog.New(reqctx.NewHandler(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	w.sim = platformsim.New(platformsim.Options{Now: w.clock.now})
-	upstream := httptest.NewServer(w.sim)
+	upstream := httptest.NewServer(w.spy.over(w.sim))
 	t.Cleanup(upstream.Close)
 	base := map[platform.Version]string{platform.V1: "/captain/api", platform.V2: "/v2/captain"}[s.version]
 	client, err := platform.New(platform.Config{
@@ -132,6 +140,9 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 		}
 		t.Cleanup(func() { _ = file.Close() })
 		w.store = file
+	}
+	if s.wrap != nil {
+		w.store = s.wrap(w.store)
 	}
 	vault, err := keyring.New([]handoff.Secret{handoff.Secret(keyring.Generate())})
 	if err != nil {
@@ -196,7 +207,7 @@ func directory(t testing.TB, s setting, w *world) *partner.Directory {
 	routes := []handoff.Route{handoff.RouteLink, handoff.RouteTyped, handoff.RouteLocal}
 	d, err := partner.New([]partner.Partner{{
 		ID: "acme", Name: "Acme Bank", KeyHashes: []handoff.Hash{partner.HashKey(w.key)}, Confirmation: s.confirmation,
-		Origins: []string{"http://localhost:8999"}, ReturnURLs: []string{"http://localhost:8999/done"},
+		Origins: []string{s.shop}, ReturnURLs: []string{s.shop + "/done"},
 		CompleteWithin: time.Hour, Retain: time.Hour, Routes: routes, Apps: []partner.App{app},
 		Brand: partner.Brand{Color: "#0b5fff"},
 	}, {
@@ -324,19 +335,30 @@ func (w *world) get(id string) wire {
 	return h
 }
 
+// patience is the longest a test waits for what must come: only a fault takes as long.
+const patience = 20 * time.Second
+
 // wantStatus waits for the worker, or for the step that is under way.
 func (w *world) wantStatus(id, want string) wire {
 	w.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	// Subscribed first and read then, so that no change falls between.
+	updates, stop := w.hub.Subscribe(handoff.ID(id))
+	defer stop()
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
 	for {
 		h := w.get(id)
 		if h.Status == want {
 			return h
 		}
-		if time.Now().After(deadline) {
+		select {
+		case _, open := <-updates:
+			if !open {
+				w.t.Fatalf("handoff %s is %s, want %s, and the hub is closed", id, h.Status, want)
+			}
+		case <-ctx.Done():
 			w.t.Fatalf("handoff %s is %s, want %s", id, h.Status, want)
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 
