@@ -291,8 +291,8 @@ func (p *phone) show(c echo.Context) error {
 	case got.Number != "":
 		return render(c, http.StatusOK, templates.NumberPage(templates.Number{Page: page, Live: live, Digits: got.Number}))
 	case h.Status == handoff.StatusConfirmed:
-		page.Refresh = 1
-		return render(c, http.StatusOK, templates.PhoneNoticePage(templates.NoticePage{Page: page, Live: live, Notice: templates.NoticeConnecting}))
+		page.Refresh = 1 // another request makes the exchange: look again soon
+		return render(c, http.StatusOK, templates.PhoneNoticePage(templates.NoticePage{Page: page, Notice: templates.NoticeConnecting}))
 	}
 	owner, ok := p.partners.ByID(h.Partner)
 	if !ok {

@@ -55,7 +55,7 @@
     document.addEventListener("visibilitychange", () => document.hidden || poll());
     window.addEventListener("pageshow", (e) => e.persisted && location.reload());
   }
-  if (Number(refresh) > 0) setTimeout(() => location.reload(), Number(refresh) * 1000);
+  if (!base && Number(refresh) > 0) setTimeout(() => location.reload(), Number(refresh) * 1000);
 
   // Still here three seconds after the tap: the app did not open.
   const open = document.getElementById("open");
