@@ -61,6 +61,11 @@ func steps() []step {
 			run:   (*checker).templates,
 		},
 		{
+			name:  "imports",
+			about: "packages import inward only, generated code too",
+			run:   (*checker).imports,
+		},
+		{
 			name:  "vet",
 			about: "go vet",
 			run:   commandStep("", "go", "vet", "./..."),
