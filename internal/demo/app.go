@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
@@ -33,7 +32,7 @@ type app struct {
 // running is the app in one browser. No page is given its secrets.
 type running struct {
 	device   string         // the same for as long as this browser's app is installed, so to say
-	pickup   handoff.Hash   // the one it was opened with
+	pickup   handoff.Secret // the one it was opened with
 	verifier handoff.Secret // of that pickup: the same for every attempt
 	claim    *phone.Claim
 	agreed   bool
@@ -97,6 +96,8 @@ func (a *app) screen(w http.ResponseWriter, r *http.Request, client *phone.Clien
 		a.show(w, r, http.StatusOK, "app_over.html", view{Title: "Done here", Body: run.over})
 	case run.answer != nil:
 		a.show(w, r, http.StatusOK, "app_in.html", view{Title: "You are in the Acme app", Body: run.answer})
+	case run.pickup != "":
+		a.redeem(w, r, client, run)
 	case run.claim == nil:
 		a.show(w, r, http.StatusOK, "app_home.html", view{Title: "Scan with the app"})
 	case !run.agreed:
@@ -117,27 +118,26 @@ func (a *app) wait(w http.ResponseWriter, r *http.Request, client *phone.Client,
 	a.started(w, r, client, run, answer, err)
 }
 
-// arrive serves GET /handoff?pickup=…, the app's web_url. Like an OAuth
-// redirect it acts on a GET, so it turns speculative requests away, and leads on
-// to an address without the pickup.
-func (a *app) arrive(w http.ResponseWriter, r *http.Request, client *phone.Client, run *running) {
-	if strings.Contains(r.Header.Get("Sec-Purpose")+r.Header.Get("Purpose"), "prefetch") {
-		http.Error(w, "not for prefetching", http.StatusServiceUnavailable)
-		return
-	}
+// arrive serves GET /handoff?pickup=…, the app's web_url. It redeems nothing: it
+// keeps the pickup on the server and leads on to an address without it. So a
+// prefetch costs nothing, and the page that the person comes from is gone before
+// it hears that the token was delivered.
+func (a *app) arrive(w http.ResponseWriter, r *http.Request, _ *phone.Client, run *running) {
 	pickup := handoff.Secret(r.FormValue("pickup"))
 	if pickup == "" {
 		a.fault(w, r, http.StatusBadRequest, errors.New("this address takes a pickup"))
 		return
 	}
-	if run.pickup.Matches(pickup) && (run.answer != nil || run.over != "") {
-		http.Redirect(w, r, "/", http.StatusSeeOther) // a reload
-		return
+	if run.pickup != pickup { // else it is a reload, or a second tap
+		run.restart()
+		run.pickup, run.verifier = pickup, phone.NewVerifier()
 	}
-	if !run.pickup.Matches(pickup) {
-		*run = running{device: run.device, pickup: handoff.HashOf(pickup), verifier: phone.NewVerifier()}
-	}
-	answer, err := client.PickUp(r.Context(), a.PortalURL, pickup, run.verifier)
+	a.show(w, r, http.StatusOK, "app_opening.html", view{Title: "Opening", Next: "/"})
+}
+
+// redeem exchanges the pickup, with one verifier however often it takes.
+func (a *app) redeem(w http.ResponseWriter, r *http.Request, client *phone.Client, run *running) {
+	answer, err := client.PickUp(r.Context(), a.PortalURL, run.pickup, run.verifier)
 	a.started(w, r, client, run, answer, err)
 }
 
@@ -151,9 +151,8 @@ func (a *app) scan(w http.ResponseWriter, r *http.Request, client *phone.Client,
 	run.restart()
 	switch {
 	case src.Pickup != "":
-		run.pickup, run.verifier = handoff.HashOf(src.Pickup), phone.NewVerifier()
-		answer, err := client.PickUp(r.Context(), src.Portal, src.Pickup, run.verifier)
-		a.started(w, r, client, run, answer, err)
+		run.pickup, run.verifier = src.Pickup, phone.NewVerifier()
+		a.redeem(w, r, client, run)
 	case src.Connect != "":
 		a.started(w, r, client, run, phone.Answer{Token: src.Connect, TokenType: "connect", PlatformURL: a.PlatformURL}, nil)
 	default:

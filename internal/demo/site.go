@@ -73,7 +73,9 @@ type view struct {
 	Now   time.Time
 	// Refresh reloads the page after so many seconds; zero: never.
 	Refresh int
-	Body    any
+	// Next is where the page goes at once by itself; empty: nowhere.
+	Next string
+	Body any
 }
 
 // show draws a page in memory first, so that a fault becomes a page of its own.

@@ -33,9 +33,10 @@ type portal struct {
 	challenge string
 	pickups   []string // verifiers of the calls to /v1/pickups
 	reports   []string
-	notYet    int // token calls answered not_confirmed
-	lose      int // calls dropped after they were read
-	busy      int // calls answered 503
+	notYet    int    // token calls answered not_confirmed
+	lose      int    // calls dropped after they were read
+	losePath  string // only these; empty: all
+	busy      int    // calls answered 503
 	exchange  string
 	finished  int
 	number    any
@@ -74,7 +75,7 @@ func (p *portal) faults(next http.Handler) http.Handler {
 			_ = json.Unmarshal(body, &in)
 			p.pickups = append(p.pickups, in["verifier"])
 		}
-		lose, busy := p.lose > 0, p.busy > 0
+		lose, busy := p.lose > 0 && strings.HasPrefix(r.URL.Path, p.losePath), p.busy > 0
 		if lose {
 			p.lose--
 		} else if busy {

@@ -127,6 +127,19 @@ func TestRunPickupRepeatsOneVerifier(t *testing.T) {
 	}
 }
 
+// A report's address is a capability, and its loss stops nothing.
+func TestRunReportLost(t *testing.T) {
+	p := newPortal(t)
+	p.lose, p.losePath = 100, "/v1/reports/"
+	r, said, _, err := play(t, phone.Options{Input: p.URL + "/a/acme/pickup-canary"})
+	if err != nil || r.Outcome != phone.OutcomeDelivered || len(r.Reported) != 0 {
+		t.Errorf("Run = %+v, %v, want it to go on without reports", r, err)
+	}
+	if !strings.Contains(said, "Could not report") {
+		t.Errorf("Run said %q, want it to tell of the lost report", said)
+	}
+}
+
 func TestRunWaitsAsAskedWhenBusy(t *testing.T) {
 	p := newPortal(t)
 	p.busy = 2
