@@ -22,6 +22,7 @@ type stateJSON struct {
 	Status    handoff.Status    `json:"status"`
 	Confirm   bool              `json:"confirm"`
 	Frame     int64             `json:"frame"`
+	Code      string            `json:"code,omitempty"` // names the code the frame belongs to; tells nothing of it
 	ExpiresAt string            `json:"expiresAt"`
 	PollAfter int               `json:"pollAfter"` // seconds
 	Screen    string            `json:"screen"`
@@ -48,7 +49,7 @@ func (d *display) displayState(c echo.Context, h handoff.Handoff) (stateJSON, er
 	}
 	frame, _ := h.Frame(d.handoffs.Now())
 	j := stateJSON{
-		V: 1, Seq: h.Seq, Status: h.Status, Confirm: st.Screen == templates.ScreenNumber, Frame: frame,
+		V: 1, Seq: h.Seq, Status: h.Status, Confirm: st.Screen == templates.ScreenNumber, Frame: frame, Code: h.CodeName(),
 		ExpiresAt: wireTime(h.Deadline), PollAfter: pollAfter, Screen: string(st.Screen), Slots: st.Slots(d.pageOf(c, h)),
 		Extend: h.Status != handoff.StatusDelivered && h.Extensions < handoff.MaxExtensions,
 		End:    h.Status.Ended(), ReturnURL: returnURL(h),
@@ -157,7 +158,7 @@ func (s *site) stream(c echo.Context, changes Follower, h handoff.Handoff, f fol
 			continue
 		case <-frame.C:
 			if n, next := f.frame(h); !next.IsZero() {
-				w.frame(n)
+				w.frame(h.CodeName(), n)
 			}
 			continue
 		case <-keep.C:
@@ -232,7 +233,9 @@ func (w *eventWriter) state(s stateJSON) {
 	w.write("id: %d\nevent: state\ndata: %s\n\n", s.Seq, body)
 }
 
-func (w *eventWriter) frame(n int64) { w.write("event: frame\ndata: {\"frame\":%d}\n\n", n) }
+func (w *eventWriter) frame(code string, n int64) {
+	w.write("event: frame\ndata: {\"code\":%q,\"frame\":%d}\n\n", code, n)
+}
 
 func (w *eventWriter) comment() { w.write(": still here\n\n") }
 

@@ -22,7 +22,7 @@ func (s *Service) Display(ctx context.Context, key Secret, by Browser) (Handoff,
 	switch {
 	case h.Status == StatusCreated:
 		h, err = s.firstStart(ctx, h, by)
-	case h.Terms.CodeMode == CodeToken && h.Status == StatusDisplayed && h.connectFades(now):
+	case h.Terms.CodeMode == CodeToken && (h.Status == StatusDisplayed || h.Status == StatusOpened) && h.connectFades(now):
 		h, err = s.renewStart(ctx, h)
 	}
 	if CodeOf(err) == CodeGone || CodeOf(err) == CodeConflict { // it ended, or moved on, during the start
@@ -33,9 +33,11 @@ func (s *Service) Display(ctx context.Context, key Secret, by Browser) (Handoff,
 
 // connectFades reports whether three quarters of the connect token's life are over.
 func (h Handoff) connectFades(now time.Time) bool {
-	t := h.Connect
-	return t == nil || now.Sub(t.MadeAt) >= t.ExpiresAt.Sub(t.MadeAt)*3/4
+	return h.Connect == nil || !now.Before(h.Connect.fades())
 }
+
+// fades is when three quarters of t's life are over.
+func (t Token) fades() time.Time { return t.MadeAt.Add(t.ExpiresAt.Sub(t.MadeAt) * 3 / 4) }
 
 func (s *Service) firstStart(ctx context.Context, h Handoff, by Browser) (Handoff, error) {
 	p, err := s.platforms.Platform(h.Partner)

@@ -2,6 +2,7 @@ package handoff
 
 import (
 	"crypto/subtle"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,14 +13,42 @@ import (
 // picture of the code is worth FrameLate, whoever forwards it.
 
 // Frame is the number of the frame that is shown at t, and when the next one
-// begins. Zero and the zero time where frames are off.
+// begins; the zero time where none does. Where the QR carries the connect token
+// itself, a new frame begins when that has to be renewed.
 func (h Handoff) Frame(now time.Time) (frame int64, next time.Time) {
+	if h.Terms.CodeMode == CodeToken {
+		switch t := h.Connect; {
+		case t == nil:
+			return 1, time.Time{}
+		case h.connectFades(now):
+			return 1, t.ExpiresAt
+		default:
+			return 0, t.fades()
+		}
+	}
 	length := h.Terms.Frame
 	if length <= 0 || h.DisplayedAt.IsZero() {
 		return 0, time.Time{}
 	}
 	frame = int64(now.Sub(h.DisplayedAt) / length)
 	return frame, h.DisplayedAt.Add(time.Duration(frame+1) * length)
+}
+
+// CodeName names the code that the QR holds now, apart from its frame: another
+// name, another code. It is no secret, and empty where there is no code.
+func (h Handoff) CodeName() string {
+	if h.Terms.CodeMode == CodeToken {
+		if h.Connect == nil {
+			return ""
+		}
+		return strconv.FormatInt(h.Connect.MadeAt.UnixMilli(), 36)
+	}
+	for _, c := range slices.Backward(h.Codes) {
+		if c.Route == RouteQR && c.Ended == "" {
+			return c.Hash.String()[:8]
+		}
+	}
+	return ""
 }
 
 // Framed returns the QR's code as it is shown now: with its frame, where frames are on.

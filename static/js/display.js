@@ -19,7 +19,7 @@
   let expires = Date.parse(main.dataset.expires);
   let screen = "";
   let said = "";
-  let frame = 0;
+  let frame = "";
   let ended = false;
   let leaving = false;
 
@@ -50,7 +50,7 @@
     }
     next.hidden = false;
     // Focus moves only when it would be lost, or to the one field there is to fill.
-    const field = name === "number" && document.hasFocus() && (inside || document.activeElement === document.body);
+    const field = name === "number" && (!framed || document.hasFocus()) && (inside || document.activeElement === document.body);
     if (field) $("number").focus();
     else if (inside) heading.focus();
 
@@ -88,7 +88,7 @@
     fill(slots);
     show(state.screen);
     say(slots.say);
-    if (state.frame !== undefined) renew(state.frame);
+    renew(state.code + "." + state.frame);
     if (moved) post("state");
     if (state.end) end(state.returnUrl || "");
     count();
@@ -107,9 +107,9 @@
     if (ok && !framed && (leaving || screen === "completed")) setTimeout(() => location.assign(url), leaving ? 0 : 4000);
   };
 
-  // The code. A frame number says only that there is a newer one; while the tab
+  // The code. Its name and frame number say only that there is a newer one; while the tab
   // is hidden, or the code is, there is nobody to show it to.
-  let wanted = 0;
+  let wanted = "";
   const renew = async (n) => {
     wanted = n;
     if (document.hidden || n === frame || panel(screen) !== panel("waiting")) return;
@@ -123,7 +123,7 @@
       $("qr").setAttribute("viewBox", box[1]);
       $("qr").querySelector("path").setAttribute("d", d[1]);
     } catch {
-      frame = 0; // the next one will do
+      frame = ""; // the next one will do
     }
   };
 
@@ -153,7 +153,10 @@
       refused = 0;
       apply(JSON.parse(e.data));
     });
-    source.addEventListener("frame", (e) => renew(JSON.parse(e.data).frame));
+    source.addEventListener("frame", (e) => {
+      const { code, frame } = JSON.parse(e.data);
+      renew(code + "." + frame);
+    });
     source.addEventListener("bye", () => later(1));
     source.onerror = () => {
       refused++;
@@ -194,7 +197,7 @@
   window.addEventListener("pageshow", (e) => e.persisted && poll());
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
-    frame = 0;
+    frame = "";
     renew(wanted);
     poll();
   });
