@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -21,7 +24,7 @@ type testReader struct {
 	tally    *tally
 	out      io.Writer
 	said     map[string][]string // package or package.Test to its output
-	open     map[string][]string // package to its tests that have begun
+	open     map[string][]string // package to its tests that have begun and not ended
 	failedIn map[string]bool     // packages with a test counted as failed
 }
 
@@ -47,7 +50,20 @@ func (t *tally) read(events io.Reader, out io.Writer) {
 			fmt.Fprint(out, line) // not an event: the go command itself speaks
 		}
 		if err != nil {
-			return
+			break
+		}
+	}
+	r.endRest()
+}
+
+// endRest counts what was running when the events ended, as they do when the
+// time is up, as failed: those are the tests to look at.
+func (r *testReader) endRest() {
+	for _, pkg := range slices.Sorted(maps.Keys(r.open)) {
+		for _, test := range r.open[pkg] {
+			fmt.Fprintf(r.out, "%s--- FAIL: %s did not end\n", strings.Join(r.said[test], ""), test)
+			r.tally.failed++
+			r.tally.failures = append(r.tally.failures, test+" (did not end)")
 		}
 	}
 }
@@ -81,6 +97,10 @@ func (r *testReader) take(e event) {
 func (r *testReader) endTest(e event) {
 	said := r.said[e.key()]
 	delete(r.said, e.key())
+	r.open[e.Package] = slices.DeleteFunc(r.open[e.Package], func(key string) bool { return key == e.key() })
+	if e.Action == "skip" && slices.Contains(said, dataRace) {
+		e.Action = "fail" // go test itself notices only when the package ends
+	}
 	switch e.Action {
 	case "pass":
 		r.tally.passed++
@@ -100,7 +120,9 @@ func (r *testReader) endTest(e event) {
 // failed test, as one that does not compile, counts as one failure.
 func (r *testReader) endPackage(e event) {
 	said := r.said[e.Package]
+	open := r.open[e.Package]
 	delete(r.said, e.Package)
+	delete(r.open, e.Package)
 	if e.Action != "fail" {
 		for _, l := range said {
 			if strings.HasPrefix(l, "ok ") || strings.HasPrefix(l, "? ") {
@@ -109,7 +131,7 @@ func (r *testReader) endPackage(e event) {
 		}
 		return
 	}
-	for _, test := range r.open[e.Package] {
+	for _, test := range open {
 		fmt.Fprint(r.out, strings.Join(r.said[test], ""))
 		delete(r.said, test)
 	}
@@ -120,14 +142,19 @@ func (r *testReader) endPackage(e event) {
 	}
 }
 
-// skipReason picks from a skipped test's output what it said on skipping: the
-// last line that is not the test runner's own.
+// dataRace begins a report of the race detector.
+const dataRace = "WARNING: DATA RACE\n"
+
+// reasonForm is how go test prints what a test said: with the line it said it
+// on.
+var reasonForm = regexp.MustCompile(`^\s+\w+\.go:\d+: `)
+
+// skipReason picks from a skipped test's output what it said last, on skipping.
 func skipReason(said []string) string {
 	reason := "no reason given"
 	for _, l := range said {
-		l = strings.TrimSpace(l)
-		if l != "" && !strings.HasPrefix(l, "=== ") && !strings.HasPrefix(l, "--- ") {
-			reason = l
+		if reasonForm.MatchString(l) {
+			reason = strings.TrimSpace(l)
 		}
 	}
 	return reason

@@ -78,6 +78,26 @@ func TestTallyRead(t *testing.T) {
 			prints: []string{"panic: test timed out"},
 		},
 		{
+			name: "a test that runs when the events end is named",
+			events: `{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"run","Package":"p","Test":"TestB"}
+{"Action":"output","Package":"p","Test":"TestB","Output":"waiting\n"}
+{"Action":"pass","Package":"p","Test":"TestA"}
+`,
+			want:   tally{passed: 1, failed: 1, failures: []string{"p.TestB (did not end)"}},
+			prints: []string{"waiting\n--- FAIL: p.TestB did not end"},
+		},
+		{
+			name: "a race in a test that skips is a failure",
+			events: `{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"WARNING: DATA RACE\n"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:3: not today\n"}
+{"Action":"skip","Package":"p","Test":"TestA"}
+`,
+			want:   tally{failed: 1, failures: []string{"p.TestA"}},
+			prints: []string{"DATA RACE"},
+		},
+		{
 			name:   "what is no event is passed on",
 			events: "go: downloading example.com/m v1.0.0\n",
 			prints: []string{"go: downloading example.com/m v1.0.0\n"},
