@@ -17,14 +17,10 @@ import (
 // itself, a new frame begins when that has to be renewed.
 func (h Handoff) Frame(now time.Time) (frame int64, next time.Time) {
 	if h.Terms.CodeMode == CodeToken {
-		switch t := h.Connect; {
-		case t == nil:
+		if h.connectFades(now) {
 			return 1, time.Time{}
-		case h.connectFades(now):
-			return 1, t.ExpiresAt
-		default:
-			return 0, t.fades()
 		}
+		return 0, h.Connect.fades()
 	}
 	length := h.Terms.Frame
 	if length <= 0 || h.DisplayedAt.IsZero() {
