@@ -63,7 +63,7 @@ func NewSetup(o Options) (Setup, error) {
 		return s, nil
 	}
 	if o.Interfaces == nil {
-		o.Interfaces = net.InterfaceAddrs
+		o.Interfaces = machineAddrs
 	}
 	ip, err := lanAddress(o.Interfaces)
 	if err != nil {
@@ -130,8 +130,25 @@ func (s Setup) PlatformURL() string { return s.StandInURL + "/v2/captain" }
 // TokenURL is where the stand-in gives access tokens.
 func (s Setup) TokenURL() string { return s.StandInURL + "/as/token.oauth2" }
 
-// lanAddress is this machine's first private IPv4 address: the one that a phone
-// behind the same router can reach.
+// machineAddrs lists this machine's addresses, first the one that its default
+// route leaves from: a bridge of some container engine is no use to a phone.
+// Nothing is sent: connecting a UDP socket only looks the route up.
+func machineAddrs() ([]net.Addr, error) {
+	addrs, err := net.InterfaceAddrs()
+	conn, dialErr := new(net.Dialer).Dial("udp4", "192.0.2.1:9") // TEST-NET-1 (RFC 5737)
+	if dialErr != nil {
+		return addrs, err // no default route: whatever there is
+	}
+	defer conn.Close()
+	if out, ok := conn.LocalAddr().(*net.UDPAddr); ok {
+		first := &net.IPNet{IP: out.IP, Mask: net.CIDRMask(32, 32)}
+		addrs = append([]net.Addr{first}, addrs...)
+	}
+	return addrs, err
+}
+
+// lanAddress is the first private IPv4 address: the one that a phone behind the
+// same router can reach, and nobody beyond it.
 func lanAddress(interfaces func() ([]net.Addr, error)) (string, error) {
 	addrs, err := interfaces()
 	if err != nil {
