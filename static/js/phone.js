@@ -10,9 +10,11 @@
   let source;
   let timer;
   let fails = 0;
+  let leaving = false;
 
   const moved = (state) => {
     fails = 0;
+    if (leaving) return;
     if (state.screen === undefined ? state.seq === seq : state.screen === screen) return;
     clearTimeout(timer);
     if (source) source.close();
@@ -52,8 +54,20 @@
   if (base) {
     follow();
     // Back from the store, the app or the home screen: look again.
-    document.addEventListener("visibilitychange", () => document.hidden || poll());
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) return;
+      leaving = false;
+      poll();
+    });
     window.addEventListener("pageshow", (e) => e.persisted && location.reload());
+    // A reload in the middle of leaving would call the way back: the app's page
+    // redeems its pickup, and that moves this page on, before it has answered.
+    for (const link of document.querySelectorAll("a.button")) {
+      link.addEventListener("click", () => {
+        leaving = true;
+        setTimeout(() => (leaving = false), 20000);
+      });
+    }
   }
   if (!base && Number(refresh) > 0) setTimeout(() => location.reload(), Number(refresh) * 1000);
 
