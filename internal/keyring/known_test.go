@@ -68,6 +68,16 @@ func TestSignAndBlindKnownAnswers(t *testing.T) {
 	}
 }
 
+// TestVerifyUnknownKey: this is the MAC under an empty key, which anybody can
+// compute and put beside the id of a key that there is not.
+func TestVerifyUnknownKey(t *testing.T) {
+	for _, forged := range []string{"1767225600.00000000.nF3Nu-VaLHO_ijumvNPZQw", "1767225600..nF3Nu-VaLHO_ijumvNPZQw"} {
+		if got, ok := ring(t, keyA).Verify(label, forged); ok {
+			t.Errorf("Verify(%q) = %q, true, want false", forged, got)
+		}
+	}
+}
+
 func TestOpenKnownAnswers(t *testing.T) {
 	k := ring(t, keyA)
 	sealed, err := hex.DecodeString("01266e4cec000102030405060708090a0bf50af3501014a83c8fbfde4fb2c8b20f78a835cbd1")
