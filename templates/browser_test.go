@@ -33,6 +33,7 @@ type stage struct {
 	more   chan struct{} // closed when there is a newer state
 	frame  string        // the d of the code's path, as of now
 	mute   bool          // no stream, no state
+	sent   string        // the last state that went down a stream
 	posts  []string      // path and form of every POST
 	loads  int           // of the page
 	status int           // of the answer to a POST; zero: 303
@@ -50,10 +51,11 @@ func newStage(t *testing.T, page templ.Component) *stage {
 	mux.HandleFunc("GET /h/key", func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.loads++
+		page := s.page
 		s.mu.Unlock()
 		w.Header().Set("Content-Security-Policy", policy)
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_ = s.page.Render(r.Context(), w)
+		_ = page.Render(r.Context(), w)
 	})
 	mux.HandleFunc("GET /h/key/events", s.events)
 	mux.HandleFunc("GET /h/key/status", func(w http.ResponseWriter, _ *http.Request) {
@@ -109,6 +111,7 @@ func (s *stage) events(w http.ResponseWriter, r *http.Request) {
 			_, _ = fmt.Fprintf(w, "event: state\ndata: %s\n\n", now)
 		}
 		_ = http.NewResponseController(w).Flush()
+		s.set(func() { s.sent = now })
 		select {
 		case <-r.Context().Done():
 			return
@@ -130,6 +133,19 @@ func (s *stage) set(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change()
+}
+
+// streamed reports whether the state of now went down a stream.
+func (s *stage) streamed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sent == s.now
+}
+
+func (s *stage) loaded() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.loads
 }
 
 func (s *stage) posted() string {
@@ -187,17 +203,28 @@ func (b *tab) text(script string) string {
 // await asks until the script is true.
 func (b *tab) await(script string) {
 	b.t.Helper()
+	ok := b.until(func() bool {
+		// A page that is just being left cannot answer: ask again.
+		got, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+script+")"))
+		return err == nil && got
+	})
+	if !ok {
+		b.t.Fatalf("never became true: %s; the page: %s", script, b.text("document.body.innerText"))
+	}
+}
+
+// until asks again and again, for a while, and reports whether it came true.
+func (b *tab) until(is func() bool) bool {
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
 	end := time.After(20 * time.Second)
 	for {
-		// A page that is just being left cannot answer: ask again.
-		if got, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+script+")")); err == nil && got {
-			return
+		if is() {
+			return true
 		}
 		select {
 		case <-end:
-			b.t.Fatalf("never became true: %s; the page: %s", script, b.text("document.body.innerText"))
+			return false
 		case <-tick.C:
 		}
 	}

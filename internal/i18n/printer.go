@@ -27,10 +27,6 @@ const (
 	Computer Target = "computer"
 )
 
-// Override holds a partner's own texts: message key, language, text. A key may
-// name a target. Plural messages cannot be overridden.
-type Override map[string]map[string]string
-
 // Printer prints messages in one language. It is a value; the zero Printer prints
 // the keys themselves.
 type Printer struct {
