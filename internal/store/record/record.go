@@ -54,29 +54,34 @@ func Unmarshal(b []byte) (handoff.Handoff, error) {
 // does not know are kept.
 func Rewrite(old []byte, h handoff.Handoff) ([]byte, error) {
 	b, err := Marshal(h)
-	if err != nil || bytes.HasPrefix(old, ours()) {
+	if err != nil || bytes.HasPrefix(old, prefix()) {
 		return b, err
 	}
 	var was, is map[string]json.RawMessage
 	if err := json.Unmarshal(old, &was); err != nil {
 		return nil, fmt.Errorf("decoding the record of handoff %s: %w", h.ID, err)
 	}
-	var v int
-	if err := json.Unmarshal(was["v"], &v); err != nil {
+	var head struct {
+		V int `json:"v"`
+	}
+	if err := json.Unmarshal(old, &head); err != nil {
 		return nil, fmt.Errorf("decoding the version of handoff %s: %w", h.ID, err)
 	}
-	if v <= Version {
+	if head.V <= Version {
 		return b, nil
 	}
 	if err := json.Unmarshal(b, &is); err != nil {
 		return nil, fmt.Errorf("encoding handoff %s: %w", h.ID, err)
 	}
-	for name := range known() {
-		delete(was, name)
+	ours := known()
+	for name := range was {
+		if ours[strings.ToLower(name)] { // the decoder takes names in any case
+			delete(was, name)
+		}
 	}
 	delete(is, "v")
 	var buf bytes.Buffer
-	fmt.Fprintf(&buf, `{"v":%d`, v)
+	fmt.Fprintf(&buf, `{"v":%d`, head.V)
 	for _, fields := range []map[string]json.RawMessage{is, was} {
 		for name, value := range fields {
 			quoted, err := json.Marshal(name)
@@ -93,11 +98,11 @@ func Rewrite(old []byte, h handoff.Handoff) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// ours is how a record of this version begins. The comma keeps version 1 apart
+// prefix is how a record of this version begins. The comma keeps version 1 apart
 // from version 10.
-func ours() []byte { return fmt.Appendf(nil, `{"v":%d,`, Version) }
+func prefix() []byte { return fmt.Appendf(nil, `{"v":%d,`, Version) }
 
-// known are the names of a record's top-level fields.
+// known are the names of a record's top-level fields, all of them lower case.
 func known() map[string]bool {
 	names := make(map[string]bool)
 	for f := range reflect.TypeFor[handoffRecord]().Fields() {
