@@ -148,10 +148,8 @@ func (p *phone) refused(c echo.Context, h handoff.Handoff, err error) error {
 		retryAfter(c, e)
 		n.Notice, n.RetryURL = templates.NoticeAway, templ.SafeURL(c.Request().URL.EscapedPath())
 		n.Refresh = 5
-	case e.Code == handoff.CodeGone && !h.Status.Ended() && e.Reason == handoff.ReasonReplaced:
-		n.Notice = templates.NoticeOldCode
-	case e.Code == handoff.CodeGone && !h.Status.Ended() && e.Reason == handoff.ReasonReleased:
-		n.Notice = templates.NoticeOtherPhone
+	case e.Code == handoff.CodeGone && !h.Status.Ended() && (e.Reason == handoff.ReasonReplaced || e.Reason == handoff.ReasonReleased):
+		n.Notice = letGo(c, h)
 	case e.Code == handoff.CodeGone && !h.Status.Ended() && e.Reason == handoff.ReasonRejected:
 		n.Notice = templates.NoticeStopped
 	case e.Code == handoff.CodeGone:
@@ -167,6 +165,21 @@ func (p *phone) refused(c echo.Context, h handoff.Handoff, err error) error {
 		return err
 	}
 	return render(c, status, templates.PhoneNoticePage(n))
+}
+
+// letGo is what is said of a code that another one, or of a claim that another
+// phone, took the place of.
+func letGo(c echo.Context, h handoff.Handoff) templates.Notice {
+	if c.Param("claim") == "" {
+		return templates.NoticeOldCode
+	}
+	hash := handoff.HashOf(claimKey(c))
+	for _, f := range h.Former {
+		if f.Hash == hash && f.Cause == handoff.CauseWrongNumbers {
+			return templates.NoticeWrongNumber
+		}
+	}
+	return templates.NoticeOtherPhone
 }
 
 // holds reports whether this browser holds, or held at the end, h's claim.

@@ -53,12 +53,13 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 	d.POST("/send", desk.send)
 	d.POST("/revoke", desk.revoke)
 	d.POST("/no-phone", desk.noPhone)
-	d.POST("/continue", phone.continueHere)
+	d.POST("/continue", phone.continueHere, notFramed) // it sets the phone's cookie
 
 	// The phone's pages, never framed. On the link host, only what an app claims
 	// is answered, by sending a browser to the public one.
 	p := e.Group("", browsersOnly, middleware.BodyLimit("16K"), pageHeaders(s), notFramed)
-	p.GET("/c/:partner/:code", phone.land, s.sendToPublic)
+	look := []string{"GET", "HEAD"} // programs that examine links begin with HEAD
+	p.Match(look, "/c/:partner/:code", phone.land, s.sendToPublic)
 	p.POST("/c/:partner/:code", phone.claim, s.publicHost)
 	p.POST("/c/:partner/:code/reject", phone.reject, s.publicHost)
 	p.GET("/p/:claim", phone.show, s.publicHost)
@@ -67,11 +68,11 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 	p.POST("/p/:claim/open", phone.open, s.publicHost)
 	p.POST("/p/:claim/store", phone.store, s.publicHost)
 	p.POST("/p/:claim/reject", phone.rejectClaim, s.publicHost)
-	p.GET("/a/:partner/:pickup", phone.appLink, s.sendToPublic)
+	p.Match(look, "/a/:partner/:pickup", phone.appLink, s.sendToPublic)
 
 	// Files.
 	e.GET("/static/*", echo.WrapHandler(s.assets), s.publicHost)
 	e.GET("/brand/*", echo.WrapHandler(s.brands), s.publicHost)
-	e.Match([]string{"GET", "HEAD"}, "/.well-known/apple-app-site-association", known.apple, s.linkHost)
-	e.Match([]string{"GET", "HEAD"}, "/.well-known/assetlinks.json", known.android, s.linkHost)
+	e.Match(look, "/.well-known/apple-app-site-association", known.apple, s.linkHost)
+	e.Match(look, "/.well-known/assetlinks.json", known.android, s.linkHost)
 }
