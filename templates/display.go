@@ -49,6 +49,12 @@ func (d Display) parent() string {
 	return ""
 }
 
+// othersOpen unfolds the other ways where one is in use, and where a computer is
+// asked for, which scans nothing.
+func (d Display) othersOpen() bool {
+	return d.Link != nil || d.TypedCode != "" || d.T.Target() == i18n.Computer
+}
+
 // slot is one of the slots.
 func (d Display) slot(name string) string { return d.Slots(d.Page)[name] }
 
