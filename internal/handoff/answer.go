@@ -99,9 +99,10 @@ func (s *Service) newPickup(h Handoff, key Secret, p Platform, t EndUserToken) (
 	}, nil
 }
 
-// exchange makes the end-user token for a browser's claim, sealed for one pickup.
-// The claim key is not in the store: its owner brings it.
-func (s *Service) exchange(ctx context.Context, h Handoff, key Secret) (Handoff, error) {
+// exchange makes the end-user token for a browser's claim, sealed for one pickup,
+// if it is still wanted when nobody else makes a step. The claim key is not in
+// the store: its owner brings it.
+func (s *Service) exchange(ctx context.Context, h Handoff, key Secret, wanted func(Handoff, time.Time) bool) (Handoff, error) {
 	p, err := s.platforms.Platform(h.Partner)
 	if err != nil {
 		return h, err
@@ -114,6 +115,10 @@ func (s *Service) exchange(ctx context.Context, h Handoff, key Secret) (Handoff,
 		}
 		if !h.Status.Held() || h.Status == StatusClaimed {
 			return h, notConfirmed()
+		}
+		if !wanted(h, now) {
+			h.Work = nil
+			return h, errUnchanged
 		}
 		h, usable := h.SpendConnect(now)
 		token = ""

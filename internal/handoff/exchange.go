@@ -26,11 +26,12 @@ func (h Handoff) Begin(by Hash, now time.Time) (Handoff, error) {
 	return h, nil
 }
 
-// Done gives the reservation back. A caller whose lease was over, and whose
-// place another took, gets CodeConflict: its result no longer counts.
+// Done gives the reservation back. A caller whose reservation is gone, because
+// another took its place or the claim or the handoff ended meanwhile, gets
+// CodeConflict: its result no longer counts.
 func (h Handoff) Done(by Hash) (Handoff, error) {
 	if h.Work == nil || h.Work.By != by {
-		return h, Errorf(CodeConflict, "the step took too long, and was begun anew")
+		return h, errOvertaken
 	}
 	h.Work = nil
 	return h, nil

@@ -18,7 +18,8 @@ type arrived struct {
 	handoff   Handoff
 	code      RouteCode
 	reference Secret
-	opened    bool // a good frame, now or within OpenedGrace
+	opened    bool      // a good frame, now or within OpenedGrace
+	at        time.Time // when all this was found
 }
 
 // arrive looks a code up. opened is a proof from an earlier landing, or empty.
@@ -27,7 +28,7 @@ type arrived struct {
 // one that was good once, ReasonReplaced among them for a frame that is not
 // fresh: a bad MAC and an old one are not told apart.
 func (s *Service) arrive(ctx context.Context, partner PartnerID, code Secret, opened string) (arrived, error) {
-	p, _ := parsePresented(code)
+	p, formed := parsePresented(code)
 	h, err := s.lookup(ctx, KeyCode, p.reference)
 	if err != nil {
 		return arrived{}, err
@@ -36,7 +37,7 @@ func (s *Service) arrive(ctx context.Context, partner PartnerID, code Secret, op
 		return arrived{}, Errorf(CodeNotFound, "no such code")
 	}
 	now := s.now()
-	a := arrived{handoff: h, reference: p.reference}
+	a := arrived{handoff: h, reference: p.reference, at: now}
 	if a.code, err = h.checkCode(HashOf(p.reference), now); err != nil {
 		return a, err
 	}
@@ -45,7 +46,7 @@ func (s *Service) arrive(ctx context.Context, partner PartnerID, code Secret, op
 		if !a.opened {
 			return a, Gone(ReasonReplaced)
 		}
-	} else if p.framed {
+	} else if p.framed || !formed {
 		return a, Errorf(CodeNotFound, "no such code")
 	}
 	return a, nil
@@ -75,8 +76,8 @@ func (s *Service) Land(ctx context.Context, partner PartnerID, code Secret, open
 	}
 	if a.code.Route == RouteQR && a.handoff.Terms.Frame > 0 {
 		l.Opened = opened
-		if !s.openedRecently(a.handoff, a.reference, opened, s.now()) {
-			l.Opened = s.signOpened(a.handoff, a.reference, s.now())
+		if !s.openedRecently(a.handoff, a.reference, opened, a.at) { // then it was a fresh frame
+			l.Opened = s.signOpened(a.handoff, a.reference, a.at)
 		}
 	}
 	h := a.handoff
@@ -258,12 +259,18 @@ func (s *Service) PhonePage(ctx context.Context, key, owner Secret) (Phone, erro
 	if h, err = s.renewLease(ctx, h); err != nil {
 		return Phone{Handoff: h}, err
 	}
-	if h.Status == StatusConfirmed || (h.Status == StatusConnected && h.Claim != nil && h.pickupFaded(s.now())) {
-		if h, err = s.exchange(ctx, h, key); err != nil {
+	if h.needsPickup(s.now()) {
+		if h, err = s.exchange(ctx, h, key, Handoff.needsPickup); err != nil {
 			return Phone{Handoff: h}, err
 		}
 	}
 	return s.phone(h, key)
+}
+
+// needsPickup reports whether the phone's page has no app link to show, and there
+// may be one.
+func (h Handoff) needsPickup(now time.Time) bool {
+	return h.Status == StatusConfirmed || (h.Status == StatusConnected && h.Claim != nil && h.pickupFaded(now))
 }
 
 // pickupFaded reports whether the app link leads nowhere any more, though nobody
@@ -323,12 +330,13 @@ func (s *Service) Reopen(ctx context.Context, key, owner Secret) (Handoff, error
 	if err != nil {
 		return h, err
 	}
-	if h.Claim.Opens >= MaxOpens {
+	more := func(h Handoff, _ time.Time) bool { return h.Claim.Opens < MaxOpens }
+	if !more(h, s.now()) {
 		e := Errorf(CodeRateLimited, "this link was opened too often: choose \"Use another phone\" on the computer")
 		e.RetryAfter = time.Minute
 		return h, e
 	}
-	return s.exchange(ctx, h, key)
+	return s.exchange(ctx, h, key, more)
 }
 
 // RefuseClaim is "This wasn't me" on the phone's own page.
@@ -352,5 +360,11 @@ func (s *Service) AtStore(ctx context.Context, key, owner Secret) (Handoff, erro
 	if err != nil {
 		return h, err
 	}
-	return s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) { return h.AtStore(now) })
+	hash := h.Claim.Hash
+	return s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
+		if h.Claim == nil || h.Claim.Hash != hash {
+			return h, Gone(ReasonReleased)
+		}
+		return h.AtStore(now)
+	})
 }

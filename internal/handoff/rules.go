@@ -13,6 +13,9 @@ var errUnchanged = errors.New("nothing changed")
 // errBusy is what Begin returns while another caller makes an upstream step.
 var errBusy = Errorf(CodeConflict, "a step is being made")
 
+// errOvertaken is what Done returns when the step no longer counts.
+var errOvertaken = Errorf(CodeConflict, "the step no longer counts")
+
 // record numbers and appends one event.
 func (h Handoff) record(t EventType, now time.Time) Handoff {
 	h.Seq++
@@ -45,12 +48,13 @@ func (h Handoff) GoneReason() Reason {
 }
 
 // live refuses everything after an end. A handoff past its deadline has ended,
-// even if the worker has not written so yet.
+// even if the worker has not written so yet; while the last question is out,
+// the deadline is the worker's own.
 func (h Handoff) live(now time.Time) error {
 	if h.Status.Ended() {
 		return Gone(h.GoneReason())
 	}
-	if !now.Before(h.Deadline) {
+	if h.Poll.Final || !now.Before(h.Deadline) {
 		return Gone(ReasonExpired)
 	}
 	return nil
@@ -80,7 +84,7 @@ func (h Handoff) Display(by Browser, codes []RouteCode, connect Token, keyID str
 	}
 	h.Asker, h.DisplayedAt, h.FrameKeyID = by, now, keyID
 	h.Connect = &connect
-	h = h.withCodes(codes)
+	h = h.replaceCodes(codes)
 	if h.Terms.CodeMode == CodeToken {
 		// The app connects without us: only the platform can tell that it did.
 		h.Poll = Poll{Every: pollWatched, Next: now.Add(pollWatched)}
@@ -324,7 +328,10 @@ func (h Handoff) Release(codes []RouteCode, now time.Time) (Handoff, error) {
 	if h.Status == StatusDelivered {
 		h.Deadline = now.Add(h.Terms.ExpiresIn)
 	}
-	h = h.retire(ReasonReleased, "").endCodes(ReasonReleased).withCodes(codes)
+	h = h.retire(ReasonReleased, "").endCodes(ReasonReleased)
+	if !h.DisplayedAt.IsZero() { // otherwise the display makes the first ones when it opens
+		h = h.withCodes(codes)
+	}
 	h.Report = ""
 	return h.back(now), nil
 }
@@ -338,11 +345,8 @@ func (h Handoff) RenewCode(codes []RouteCode, now time.Time) (Handoff, error) {
 	if h.Status != StatusDisplayed && h.Status != StatusOpened {
 		return h, Errorf(CodeConflict, "a %s handoff shows no code", h.Status)
 	}
-	for _, c := range codes {
-		h = h.endCode(c.Route, ReasonReplaced)
-	}
 	h.Burnt = 0
-	return h.withCodes(codes).record(EventRenewed, now), nil
+	return h.replaceCodes(codes).record(EventRenewed, now), nil
 }
 
 // AddCode gives h a code for one more route, in place of one it had there.
@@ -353,7 +357,7 @@ func (h Handoff) AddCode(c RouteCode, now time.Time) (Handoff, error) {
 	if h.Status.Held() {
 		return h, Errorf(CodeConflict, "a phone holds this handoff")
 	}
-	return h.endCode(c.Route, ReasonReplaced).withCodes([]RouteCode{c}).record(EventLinkMade, now), nil
+	return h.replaceCodes([]RouteCode{c}).record(EventLinkMade, now), nil
 }
 
 // RevokeCode ends a route's code. What was claimed with it stays claimed.
@@ -458,12 +462,26 @@ func (c Claim) wiped(forget func(at time.Time) bool) Claim {
 	return c
 }
 
+// withCodes adds codes, and forgets the oldest ended ones beyond MaxCodes.
 func (h Handoff) withCodes(codes []RouteCode) Handoff {
 	h.Codes = append(slices.Clip(h.Codes), codes...)
-	if n := len(h.Codes) - MaxCodes; n > 0 {
-		h.Codes = h.Codes[n:]
-	}
+	excess := len(h.Codes) - MaxCodes
+	h.Codes = slices.DeleteFunc(h.Codes, func(c RouteCode) bool {
+		if excess <= 0 || c.Ended == "" {
+			return false
+		}
+		excess--
+		return true
+	})
 	return h
+}
+
+// replaceCodes puts codes in place of what their routes had.
+func (h Handoff) replaceCodes(codes []RouteCode) Handoff {
+	for _, c := range codes {
+		h = h.endCode(c.Route, ReasonReplaced)
+	}
+	return h.withCodes(codes)
 }
 
 func (h Handoff) endCode(r Route, why Reason) Handoff {

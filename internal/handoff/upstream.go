@@ -33,21 +33,26 @@ func (s *Service) step(ctx context.Context, h Handoff, before rule, do func(cont
 	if err != nil || h.Work == nil || h.Work.By != mine {
 		return h, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), WorkLease-5*time.Second)
+	ctx = context.WithoutCancel(ctx)
+	calls, cancel := context.WithTimeout(ctx, WorkLease-5*time.Second)
 	defer cancel()
-	apply, upstream := do(ctx, h)
+	apply, upstream := do(calls, h)
 	h, err = s.update(ctx, id, func(h Handoff, now time.Time) (Handoff, error) {
 		h, err := h.Done(mine)
-		if err != nil {
+		if err != nil || apply == nil {
 			return h, err
 		}
-		if apply == nil {
+		next, err := apply(h, now)
+		if errors.Is(err, errUnchanged) { // the reservation is given back all the same
 			return h, nil
 		}
-		return apply(h, now)
+		return next, err
 	})
 	if upstream != nil {
 		return h, upstream
+	}
+	if errors.Is(err, errOvertaken) {
+		return s.await(ctx, id)
 	}
 	return h, err
 }
@@ -55,9 +60,10 @@ func (s *Service) step(ctx context.Context, h Handoff, before rule, do func(cont
 // rule is a change of a handoff, as Store.Update takes it.
 type rule func(Handoff, time.Time) (Handoff, error)
 
-// await waits until nobody makes an upstream step for the handoff.
+// await waits until nobody makes an upstream step for the handoff, and returns
+// what became of it: CodeGone if that was an end.
 func (s *Service) await(ctx context.Context, id ID) (Handoff, error) {
-	ctx, cancel := context.WithTimeout(ctx, awaitMost)
+	enough, cancel := context.WithTimeout(ctx, awaitMost)
 	defer cancel()
 	tick := time.NewTicker(awaitEvery)
 	defer tick.Stop()
@@ -66,11 +72,11 @@ func (s *Service) await(ctx context.Context, id ID) (Handoff, error) {
 		if err != nil {
 			return h, err
 		}
-		if h.Work == nil || !s.now().Before(h.Work.Until) {
-			return h, nil
+		if now := s.now(); h.Work == nil || !now.Before(h.Work.Until) {
+			return h, h.live(now)
 		}
 		select {
-		case <-ctx.Done():
+		case <-enough.Done():
 			e := Errorf(CodePlatformUnavailable, "the verification service is taking long")
 			e.RetryAfter = 2 * time.Second
 			return h, e
