@@ -19,28 +19,40 @@ var _ handoff.Store = (*Store)(nil)
 
 // Store keeps handoffs in memory. It keeps records as the other stores write
 // them, so values never share memory, and what a record would lose is lost here
-// too. Due and List look at every handoff there is: it is for thousands, not
-// for millions.
+// too. Due and List look at every handoff there is, but for a List of one
+// instance's: it is for thousands, not for millions.
 type Store struct {
 	decoy []byte
 
 	mu      sync.Mutex
 	entries map[handoff.ID]entry       // guarded by mu
 	keys    map[handoff.Key]handoff.ID // guarded by mu
+
+	// instances are the handoffs of each instance, in no order. Guarded by mu.
+	instances map[owned][]handoff.ID
+}
+
+// owned is an instance as a partner names it.
+type owned struct {
+	partner  handoff.PartnerID
+	instance handoff.InstanceID
 }
 
 // entry is a record, and what is asked of it without decoding it.
 type entry struct {
-	record  []byte // never written to
-	keys    []handoff.Key
-	partner handoff.PartnerID
-	place   []byte
-	due     time.Time
+	record []byte // never written to
+	keys   []handoff.Key
+	owned  owned
+	place  []byte
+	due    time.Time
 }
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{decoy: record.Decoy(), entries: make(map[handoff.ID]entry), keys: make(map[handoff.Key]handoff.ID)}
+	return &Store{
+		decoy: record.Decoy(), entries: make(map[handoff.ID]entry), keys: make(map[handoff.Key]handoff.ID),
+		instances: make(map[owned][]handoff.ID),
+	}
 }
 
 // Create implements handoff.Store.
@@ -138,14 +150,30 @@ func (s *Store) put(h handoff.Handoff, b []byte) error {
 			return handoff.Errorf(handoff.CodeConflict, "a key belongs to another handoff")
 		}
 	}
-	for _, k := range s.entries[h.ID].keys {
-		delete(s.keys, k)
-	}
+	s.remove(h.ID)
 	for _, k := range keys {
 		s.keys[k] = h.ID
 	}
-	s.entries[h.ID] = entry{record: b, keys: keys, partner: h.Partner, place: record.Place(h), due: h.DueAt()}
+	of := owned{h.Partner, h.Instance}
+	s.instances[of] = append(s.instances[of], h.ID)
+	s.entries[h.ID] = entry{record: b, keys: keys, owned: of, place: record.Place(h), due: h.DueAt()}
 	return nil
+}
+
+// remove takes out the handoff with this ID, if there is one. s.mu is held.
+func (s *Store) remove(id handoff.ID) {
+	e, ok := s.entries[id]
+	if !ok {
+		return
+	}
+	for _, k := range e.keys {
+		delete(s.keys, k)
+	}
+	left := slices.DeleteFunc(s.instances[e.owned], func(other handoff.ID) bool { return other == id })
+	if s.instances[e.owned] = left; len(left) == 0 {
+		delete(s.instances, e.owned)
+	}
+	delete(s.entries, id)
 }
 
 // List implements handoff.Store.
@@ -159,8 +187,12 @@ func (s *Store) List(ctx context.Context, q handoff.Query) (handoff.Page, error)
 	}
 	var found []entry
 	s.mu.Lock()
-	for _, e := range s.entries {
-		if e.partner == q.Partner && bytes.Compare(e.place, after) > 0 {
+	ids := maps.Keys(s.entries)
+	if q.Instance != "" {
+		ids = slices.Values(s.instances[owned{q.Partner, q.Instance}])
+	}
+	for id := range ids {
+		if e := s.entries[id]; e.owned.partner == q.Partner && bytes.Compare(e.place, after) > 0 {
 			found = append(found, e)
 		}
 	}
@@ -198,10 +230,7 @@ func (s *Store) Delete(ctx context.Context, id handoff.ID) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, k := range s.entries[id].keys {
-		delete(s.keys, k)
-	}
-	delete(s.entries, id)
+	s.remove(id)
 	return nil
 }
 
