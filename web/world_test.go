@@ -51,6 +51,7 @@ type setting struct {
 	journeyURL   string
 	shop         string // the partner's origin
 	wrap         func(handoff.Store) handoff.Store
+	log          io.Writer // in place of world.logs, and without debug lines
 }
 
 // world is a portal with everything around it: the stand-in platform behind a
@@ -118,7 +119,11 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 		c(&s)
 	}
 	w := &world{t: t, clock: &clock{}, logs: &logs{}, spy: &spy{}, hub: live.New(), key: partner.NewKey(), other: partner.NewKey()}
-	log := slog.New(reqctx.NewHandler(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	out, level := io.Writer(w.logs), slog.LevelDebug
+	if s.log != nil {
+		out, level = s.log, slog.LevelInfo
+	}
+	log := slog.New(reqctx.NewHandler(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})))
 	w.sim = platformsim.New(platformsim.Options{Now: w.clock.now})
 	upstream := httptest.NewServer(w.spy.over(w.sim))
 	t.Cleanup(upstream.Close)
