@@ -33,6 +33,30 @@ func (d Display) withReload() Page {
 	return p
 }
 
+// shownHeading is the visible panel's heading.
+func (d Display) shownHeading() string {
+	if d.OnPhone && d.on(ScreenWaiting) {
+		return d.T.T("display.here.heading")
+	}
+	return d.heading(d.Page)
+}
+
+// said is what a screen reader need not be told, because the page opens with it.
+func (d Display) said() string {
+	if d.Screen == ScreenWaiting {
+		return d.shownHeading()
+	}
+	return d.slot(slotSay)
+}
+
+// now is the server's clock, for browsers whose own is wrong.
+func (d Display) now() string {
+	if d.ExpiresAt.IsZero() {
+		return ""
+	}
+	return stamp(d.ExpiresAt.Add(-d.Left))
+}
+
 // class is the body's.
 func (d Display) class() string {
 	if d.framed() {

@@ -104,6 +104,8 @@ func TestDisplayMoreTime(t *testing.T) {
 	d.Left = 90 * 1e9
 	s := newStage(t, templates.DisplayPage(d))
 	b.run(chromedp.Navigate(s.URL + "/h/key"))
+	s.say(state(7, templates.ScreenWaiting, "", `,"extend":true`))
+	b.until(s.streamed)
 	b.await(`document.getElementById("more").offsetHeight`)
 	b.run(chromedp.Click(chromedp.CSS("[data-testid=action-extend] button")))
 	later := d.ExpiresAt.Add(600 * 1e9).Format("2006-01-02T15:04:05Z07:00")

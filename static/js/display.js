@@ -12,7 +12,7 @@
   const forms = JSON.parse(main.dataset.count);
   const plural = new Intl.PluralRules(document.documentElement.lang);
   // The machine's clock may be wrong; the server's is what counts.
-  const skew = Date.now() - Date.parse(main.dataset.now);
+  const skew = Date.now() - Date.parse(main.dataset.now) || 0;
 
   let seq = Number(main.dataset.seq);
   let status = main.dataset.status;
@@ -84,10 +84,13 @@
     seq = state.seq;
     status = state.status;
     if (state.expiresAt) expires = Date.parse(state.expiresAt);
+    if (state.extend) main.dataset.extend = "";
+    else delete main.dataset.extend;
     const slots = state.slots || {};
     fill(slots);
     show(state.screen);
-    say(slots.say);
+    // The first screen has two headings, one for each kind of device: say the one that shows.
+    say(state.screen === "waiting" ? panel("waiting").querySelector("h1").textContent : slots.say);
     renew(state.code + "." + state.frame);
     if (moved) post("state");
     if (state.end) end(state.returnUrl || "");
@@ -289,7 +292,7 @@
   }
 
   screen = [...all("[data-screen]")].find((p) => !p.hidden).dataset.screen.split(" ")[0];
-  said = panel(screen).querySelector("h1").textContent;
+  said = main.dataset.say;
   ended = $("rest").hidden;
   post("ready");
   if (framed && "ResizeObserver" in window) {

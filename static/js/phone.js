@@ -69,7 +69,7 @@
       });
     }
   }
-  if (!base && Number(refresh) > 0) setTimeout(() => location.reload(), Number(refresh) * 1000);
+  if (!base && Number(refresh) > 0) setTimeout(() => location.reload(), Number(refresh) * 1000 * jitter());
 
   // Still here three seconds after the tap: the app did not open.
   const open = document.getElementById("open");
