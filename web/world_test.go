@@ -70,6 +70,7 @@ type world struct {
 	other   handoff.Secret // another partner's key
 	logs    *logs
 	spy     *spy
+	api     string // the platform's, as apps find it
 }
 
 // clock is the portal's and the platform's: real time, put forward by a test.
@@ -128,8 +129,9 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	upstream := httptest.NewServer(w.spy.over(w.sim))
 	t.Cleanup(upstream.Close)
 	base := map[platform.Version]string{platform.V1: "/captain/api", platform.V2: "/v2/captain"}[s.version]
+	w.api = upstream.URL + base
 	client, err := platform.New(platform.Config{
-		Version: s.version, APIURL: upstream.URL + base, TokenURL: upstream.URL + "/as/token.oauth2",
+		Version: s.version, APIURL: w.api, TokenURL: upstream.URL + "/as/token.oauth2",
 		Grant: platform.GrantClientCredentials, Scope: "gbg.token", ClientID: "demo", ClientSecret: platformsim.Secret,
 		Log: log, Now: w.clock.now, Tuning: s.tuning,
 	})
