@@ -157,9 +157,8 @@ func (s *site) stream(c echo.Context, changes Follower, h handoff.Handoff, f fol
 			w.comment()
 			continue
 		case <-frame.C:
-			if n, next := f.frame(h); !next.IsZero() {
-				w.frame(h.CodeName(), n)
-			}
+			n, _ := f.frame(h)
+			w.frame(h.CodeName(), n)
 			continue
 		case <-keep.C:
 			// What did not work is tried again with the next tick; the page knows

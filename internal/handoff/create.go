@@ -137,14 +137,21 @@ func (s *Service) AddLink(ctx context.Context, h Handoff, r Route) (Handoff, Sec
 	if !h.HasRoute(r) {
 		return h, "", Errorf(CodeForbidden, "the route %s is not open here", r)
 	}
-	var code Secret
-	h, err := s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
-		c := s.mint(h, r, now, time.Time{})
-		return h.AddCode(c, now)
-	})
+	var err error
+	for range 5 { // typed codes are short enough to meet another handoff's
+		h, err = s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
+			if r == RouteTyped {
+				return h.AddCode(s.mintTyped(h, now), now)
+			}
+			return h.AddCode(s.mint(h, r, now, time.Time{}), now)
+		})
+		if r != RouteTyped || CodeOf(err) != CodeConflict {
+			break
+		}
+	}
 	if err != nil {
 		return h, "", err
 	}
-	code, _, err = s.Code(h, r)
+	code, _, err := s.Code(h, r)
 	return h, code, err
 }

@@ -29,7 +29,7 @@ type arrived struct {
 // fresh: a bad MAC and an old one are not told apart.
 func (s *Service) arrive(ctx context.Context, partner PartnerID, code Secret, opened string) (arrived, error) {
 	p, formed := parsePresented(code)
-	h, err := s.lookup(ctx, KeyCode, p.reference)
+	h, hash, err := s.find(ctx, partner, p)
 	if err != nil {
 		return arrived{}, err
 	}
@@ -38,7 +38,7 @@ func (s *Service) arrive(ctx context.Context, partner PartnerID, code Secret, op
 	}
 	now := s.now()
 	a := arrived{handoff: h, reference: p.reference, at: now}
-	if a.code, err = h.checkCode(HashOf(p.reference), now); err != nil {
+	if a.code, err = h.checkCode(hash, now); err != nil {
 		return a, err
 	}
 	if a.code.Route == RouteQR {

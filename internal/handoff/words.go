@@ -212,6 +212,7 @@ const (
 const (
 	PhoneLease     = 60 * time.Second  // a browser's claim, renewed while its page is open
 	AppLease       = 5 * time.Minute   // an app's claim, renewed by its calls
+	TypedLife      = 10 * time.Minute  // a typed code
 	TokenRest      = 120 * time.Second // the longest a token is kept sealed, waiting for its pickup
 	RepeatWindow   = 60 * time.Second  // how long the same pickup or token call repeats its answer
 	StartMargin    = 10 * time.Second  // a connect token with less left is not used for an exchange
