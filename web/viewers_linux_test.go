@@ -153,8 +153,10 @@ func BenchmarkIdleViewer(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // means nothing here
 	b.ReportMetric(float64(*viewers), "viewers")
 	b.ReportMetric(ours.bytes, "RSS-B/viewer")
+	b.ReportMetric(ours.stack, "stack-B/viewer")
 	b.ReportMetric(ours.goroutines, "goroutines/viewer")
 	b.ReportMetric(plain.bytes, "echo-RSS-B/viewer")
+	b.ReportMetric(plain.stack, "echo-stack-B/viewer")
 	b.ReportMetric(ours.bytes/plain.bytes, "x-echo-RSS")
 	if *hold > 0 {
 		b.ReportMetric(ours.cpu*100, "%-of-a-core")
@@ -164,6 +166,7 @@ func BenchmarkIdleViewer(b *testing.B) {
 // held is what open streams take.
 type held struct {
 	bytes      float64 // resident, for each
+	stack      float64 // of these, goroutines' stacks
 	goroutines float64 // for each
 	cpu        float64 // of one core, for all together, while they are held
 }
@@ -203,12 +206,13 @@ func openViewers(b *testing.B, host string, path func(i int) string) held {
 	for i := range *viewers {
 		all.WriteString(path(i) + "\n")
 	}
-	before, routines := resident(b), runtime.NumGoroutine()
+	before, stacks, routines := resident(b), stackMemory(), runtime.NumGoroutine()
 	says(all.String(), "open")
 	spent, begin := processorTime(b), time.Now()
 	time.Sleep(*hold)
 	h := held{cpu: (processorTime(b) - spent).Seconds() / time.Since(begin).Seconds()}
 	h.bytes = (resident(b) - before) / float64(*viewers)
+	h.stack = (stackMemory() - stacks) / float64(*viewers)
 	h.goroutines = float64(runtime.NumGoroutine()-routines) / float64(*viewers)
 	says("how many?", strconv.Itoa(*viewers))
 	_ = in.Close()
@@ -231,6 +235,13 @@ func resident(b *testing.B) float64 {
 		b.Fatalf("reading %q: %v", statm, err)
 	}
 	return float64(pages * os.Getpagesize())
+}
+
+// stackMemory is what the stacks of all goroutines take, in bytes.
+func stackMemory() float64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.StackInuse)
 }
 
 func processorTime(b *testing.B) time.Duration {
