@@ -33,6 +33,9 @@ const quietAfter = 60 * time.Second
 
 // screenOf is what the display shows of h.
 func screenOf(h handoff.Handoff, now time.Time) templates.Screen {
+	if h.Rival != nil {
+		return templates.ScreenNumber
+	}
 	switch h.Status {
 	case handoff.StatusCreated:
 		return templates.ScreenAway
@@ -102,7 +105,11 @@ func wasDelivered(h handoff.Handoff) bool {
 func (s *site) state(h handoff.Handoff) (templates.State, error) {
 	now := s.handoffs.Now()
 	st := templates.State{Screen: screenOf(h, now), InApp: h.Hint.InApp}
-	if c := h.Claim; c != nil {
+	c := h.Claim
+	if h.Rival != nil {
+		c = h.Rival // it asks to go on instead: the number is its own
+	}
+	if c != nil {
 		st.Device = device(c.By)
 		st.Ago = now.Sub(c.At)
 		st.WrongTries, st.TriesLeft = c.Tries, handoff.MaxTries-c.Tries
@@ -258,7 +265,7 @@ func (d *display) view(c echo.Context, h handoff.Handoff) (templates.Display, er
 		ReturnURL: templ.SafeURL(returnURL(h)), ExpiresAt: h.Deadline, Left: h.Deadline.Sub(now),
 		CanExtend: h.Status != handoff.StatusDelivered && h.Extensions < handoff.MaxExtensions,
 		CanLink:   h.HasRoute(handoff.RouteLink) && h.Terms.CodeMode == handoff.CodeLink,
-		CanLocal:  h.HasRoute(handoff.RouteLocal) && handoff.Allows(h.Terms.Scope, by.Class), CanNoPhone: true,
+		CanLocal:  h.HasRoute(handoff.RouteLocal) && h.Terms.CodeMode == handoff.CodeLink && handoff.Allows(h.Terms.Scope, by.Class), CanNoPhone: true,
 	}
 	v.DeepLinkURL = templ.SafeURL(st.DeepLink)
 	if v.Framed && v.OnPhone && h.Terms.CodeMode == handoff.CodeLink && st.DeepLink != "" {

@@ -128,10 +128,13 @@ func (p *phone) wrongDevice(c echo.Context, h handoff.Handoff, link string) erro
 // says what to do. h is the zero Handoff where nothing is known.
 func (p *phone) refused(c echo.Context, h handoff.Handoff, err error) error {
 	e := classified(err)
-	if h.ID == "" {
-		if e.Code == handoff.CodeNotFound {
-			return render(c, http.StatusNotFound, templates.PhoneNoticePage(templates.NoticePage{Page: p.page(c), Notice: templates.NoticeEnded}))
+	if e.Code == handoff.CodeNotFound { // also of a code with parts it should not have, though h is known then
+		if err := p.unknown(c); handoff.CodeOf(err) != handoff.CodeNotFound {
+			return err
 		}
+		return render(c, http.StatusNotFound, templates.PhoneNoticePage(templates.NoticePage{Page: p.page(c), Notice: templates.NoticeEnded}))
+	}
+	if h.ID == "" {
 		return err
 	}
 	n := templates.NoticePage{Page: p.pageOf(c, h), Notice: templates.NoticeEnded}
@@ -199,6 +202,7 @@ func (p *phone) tap(c echo.Context) (handoff.Tap, error) {
 		Partner: handoff.PartnerID(c.Param("partner")), Code: handoff.Secret(c.Param("code")),
 		Opened: c.FormValue("opened"), Attempt: handoff.Secret(c.FormValue("attempt")),
 		Visitor: handoff.Visitor{Owner: owner, Browser: by}, Device: deviceInfo(owner, by),
+		Instead: c.FormValue("instead") == "1",
 	}, nil
 }
 
@@ -274,12 +278,16 @@ func (p *phone) stopped(c echo.Context, h handoff.Handoff) error {
 
 func claimKey(c echo.Context) handoff.Secret { return handoff.Secret(c.Param("claim")) }
 
-// phoneScreen is what the phone's own page shows of h: a page that shows another
-// one reloads.
-func phoneScreen(h handoff.Handoff) string {
+// phoneScreen is what the phone's own page with this key shows of h: a page that
+// shows another one reloads.
+func phoneScreen(h handoff.Handoff, key handoff.Secret) string {
 	switch {
 	case h.Status.Ended():
 		return "ended"
+	case h.Rival != nil && h.Rival.Hash.Matches(key):
+		return "number"
+	case h.Claim == nil || !h.Claim.Hash.Matches(key):
+		return "gone"
 	case h.Status == handoff.StatusClaimed && h.Claim != nil && h.Claim.Number != nil:
 		return "number"
 	case h.Status == handoff.StatusConnected:
@@ -299,7 +307,7 @@ func (p *phone) show(c echo.Context) error {
 	}
 	page := p.pageOf(c, h)
 	page.Refresh = 5 // without script; with one, the page follows its handoff
-	live := templates.Live{Base: "/p/" + c.Param("claim"), Seq: h.Seq, Screen: phoneScreen(h)}
+	live := templates.Live{Base: "/p/" + c.Param("claim"), Seq: h.Seq, Screen: phoneScreen(h, claimKey(c))}
 	switch {
 	case got.Number != "":
 		return render(c, http.StatusOK, templates.NumberPage(templates.Number{Page: page, Live: live, Digits: got.Number}))
@@ -378,11 +386,11 @@ func (p *phone) rejectClaim(c echo.Context) error {
 }
 
 // phoneState is the state of a phone's own page.
-func (p *phone) phoneState(h handoff.Handoff) (stateJSON, error) {
+func phoneState(h handoff.Handoff, key handoff.Secret) stateJSON {
 	return stateJSON{
 		V: 1, Seq: h.Seq, Status: h.Status, ExpiresAt: wireTime(h.Deadline), PollAfter: pollAfter,
-		Screen: phoneScreen(h), End: h.Status.Ended(),
-	}, nil
+		Screen: phoneScreen(h, key), End: h.Status.Ended(),
+	}
 }
 
 // current is the handoff of a phone's page, its lease renewed; after an end, as it ended.
@@ -403,11 +411,7 @@ func (p *phone) status(c echo.Context) error {
 	if err := p.handoffs.Watch(c.Request().Context(), h); err != nil {
 		return err
 	}
-	j, err := p.phoneState(h)
-	if err != nil {
-		return err
-	}
-	return writeJSON(c, http.StatusOK, j)
+	return writeJSON(c, http.StatusOK, phoneState(h, claimKey(c)))
 }
 
 // follow serves GET /p/:claim/events.
@@ -418,7 +422,7 @@ func (p *phone) follow(c echo.Context) error {
 		return err
 	}
 	return p.stream(c, p.changes, h, following{
-		state: p.phoneState,
+		state: func(h handoff.Handoff) (stateJSON, error) { return phoneState(h, key), nil },
 		keep: func(ctx context.Context, _ handoff.Handoff) (handoff.Handoff, error) {
 			h, err := p.current(ctx, key, owner)
 			if err != nil {

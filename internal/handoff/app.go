@@ -19,6 +19,7 @@ type AppTap struct {
 	Challenge string // PKCE S256 (RFC 7636 section 4.2)
 	Device    DeviceInfo
 	Browser   Browser // what the app's device is, as far as it says
+	Risk      bool    // a positive sign of risk that the caller knows of
 }
 
 // AppClaim is the answer to an app's claim.
@@ -57,7 +58,7 @@ func (s *Service) ClaimForApp(ctx context.Context, t AppTap) (AppClaim, error) {
 		DeviceID: t.Device.ID, DeviceName: t.Device.Name, DeviceType: t.Device.Type,
 		Frame:  a.opened && a.code.Route == RouteQR && h.Terms.Frame > 0,
 		Report: HashOf(report), ReportKey: s.vault.Seal(h.label("report"), []byte(report)),
-	}, a.code.Hash)
+	}, a.code.Hash, t.Risk)
 	if err != nil {
 		return AppClaim{}, err
 	}

@@ -130,8 +130,12 @@ func (s *Service) byDisplay(ctx context.Context, key Secret, r rule) (Handoff, e
 func (s *Service) Confirm(ctx context.Context, key Secret, typed string) (Handoff, error) {
 	return s.byDisplay(ctx, key, func(h Handoff, now time.Time) (Handoff, error) {
 		right := false
-		if h.Claim != nil && h.Claim.Number != nil {
-			number, err := s.vault.Open(h.label("number"), h.Claim.Number)
+		asks := h.Claim
+		if h.Rival != nil {
+			asks = h.Rival
+		}
+		if asks != nil && asks.Number != nil {
+			number, err := s.vault.Open(h.label("number"), asks.Number)
 			if err != nil {
 				return h, err
 			}

@@ -208,6 +208,9 @@ func (h Handoff) Tick(now time.Time) (next Handoff, ask bool, err error) {
 	if h.Status == StatusClaimed && !h.Claim.Until.IsZero() && !now.Before(h.Claim.Until) {
 		h, changed = h.back(now), true
 	}
+	if h.Rival != nil && !now.Before(h.Rival.Until) {
+		h, changed = h.dropRival(ReasonReleased, "").record(EventSettled, now), true
+	}
 	if !h.Poll.Next.IsZero() && !now.Before(h.Poll.Next) {
 		h.Poll = h.Poll.after(now)
 		return h, true, nil

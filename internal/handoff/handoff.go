@@ -59,6 +59,7 @@ type Handoff struct {
 
 	Codes []RouteCode
 	Claim *Claim // the one in force, or the last one after an end
+	Rival *Claim // another phone that asks to take its place
 	// Former are the claims that others took the place of, and why: their keys
 	// answer "gone". The oldest are forgotten beyond MaxFormer.
 	Former []Former
@@ -93,9 +94,11 @@ const (
 	EventLinkMade    EventType = "link_made"
 	EventLinkRevoked EventType = "link_revoked"
 	EventWrongNumber EventType = "wrong_number"
-	EventReopened    EventType = "reopened" // a fresh app link
-	EventReported    EventType = "reported" // by the app
-	EventHinted      EventType = "hinted"   // by the phone's page: in-app browser, store
+	EventReopened    EventType = "reopened"  // a fresh app link
+	EventReported    EventType = "reported"  // by the app
+	EventContested   EventType = "contested" // another phone asks to go on instead
+	EventSettled     EventType = "settled"   // and was let go
+	EventHinted      EventType = "hinted"    // by the phone's page: in-app browser, store
 )
 
 // Browser is what a User-Agent says: names as people know them, or empty.
@@ -265,7 +268,10 @@ func (h Handoff) Keys() []Key {
 			add(KeyPickup, p)
 		}
 	}
-	if c := h.Claim; c != nil {
+	for _, c := range []*Claim{h.Claim, h.Rival} {
+		if c == nil {
+			continue
+		}
 		add(KeyClaim, c.Hash)
 		add(KeyReport, c.Report)
 		for _, p := range c.pickups() {
@@ -300,6 +306,9 @@ func (h Handoff) DueAt() time.Time {
 		if c.Given != nil && c.Given.Answer != nil {
 			sooner(c.Given.WipeAt)
 		}
+	}
+	if h.Rival != nil {
+		sooner(h.Rival.Until)
 	}
 	if h.Connect != nil {
 		sooner(h.Connect.ExpiresAt)

@@ -65,11 +65,9 @@ type Visitor struct {
 func (s *Service) Land(ctx context.Context, partner PartnerID, code Secret, opened string, v Visitor) (Landing, error) {
 	a, err := s.arrive(ctx, partner, code, opened)
 	l := Landing{Handoff: a.handoff, Route: a.code.Route}
-	if c := a.handoff.Claim; c != nil && v.Owner != "" && c.Owner.Matches(v.Owner) && !c.App() {
-		if key, err := s.vault.OpenUnder(v.Owner, a.handoff.label("claim key by owner"), c.ByOwner); err == nil {
-			l.Mine = Secret(key)
-			return l, nil
-		}
+	if key, ok := s.claimKey(a.handoff, Tap{Visitor: v}); ok {
+		l.Mine = key
+		return l, nil
 	}
 	if err != nil {
 		return l, err
@@ -102,6 +100,8 @@ type Tap struct {
 	Attempt Secret // the form's random value: the same one repeats the same claim
 	Visitor Visitor
 	Device  DeviceInfo
+	Instead bool // "Continue here instead", of a phone whose claim is confirmed
+	Risk    bool // a positive sign of risk that the caller knows of
 }
 
 // Claim takes the handoff for a phone's browser and returns the key of its page.
@@ -119,19 +119,18 @@ func (s *Service) Claim(ctx context.Context, t Tap) (Handoff, Secret, error) {
 	return s.claim(ctx, a, t)
 }
 
-// claimKey returns the key of a claim that t's phone holds already.
+// claimKey returns the key of a claim that t's phone holds already, or asks for.
 func (s *Service) claimKey(h Handoff, t Tap) (Secret, bool) {
-	c := h.Claim
-	if c == nil || c.App() {
-		return "", false
-	}
-	if t.Visitor.Owner != "" && c.Owner.Matches(t.Visitor.Owner) {
-		key, err := s.vault.OpenUnder(t.Visitor.Owner, h.label("claim key by owner"), c.ByOwner)
-		return Secret(key), err == nil
-	}
-	if t.Attempt != "" && c.Attempt.Matches(t.Attempt) {
-		key, err := s.vault.OpenUnder(t.Attempt, h.label("claim key by attempt"), c.ByAttempt)
-		return Secret(key), err == nil
+	for _, c := range []*Claim{h.Claim, h.Rival} {
+		switch {
+		case c == nil || c.App():
+		case t.Visitor.Owner != "" && c.Owner.Matches(t.Visitor.Owner):
+			key, err := s.vault.OpenUnder(t.Visitor.Owner, h.label("claim key by owner"), c.ByOwner)
+			return Secret(key), err == nil
+		case t.Attempt != "" && c.Attempt.Matches(t.Attempt):
+			key, err := s.vault.OpenUnder(t.Attempt, h.label("claim key by attempt"), c.ByAttempt)
+			return Secret(key), err == nil
+		}
 	}
 	return "", false
 }
@@ -153,11 +152,16 @@ func (s *Service) claim(ctx context.Context, a arrived, t Tap) (Handoff, Secret,
 		Frame:  a.opened && a.code.Route == RouteQR && h.Terms.Frame > 0,
 		Report: HashOf(report), ReportKey: s.vault.Seal(h.label("report"), []byte(report)),
 	}
-	h, err := s.take(ctx, h, c, a.code.Hash)
+	var err error
+	if t.Instead {
+		h, err = s.contest(ctx, h, c, a.code.Hash)
+	} else {
+		h, err = s.take(ctx, h, c, a.code.Hash, t.Risk)
+	}
 	if err != nil {
 		return h, "", err
 	}
-	if h.Claim != nil && h.Claim.Hash == c.Hash {
+	if (h.Claim != nil && h.Claim.Hash == c.Hash) || h.isRival(key) {
 		return h, key, nil
 	}
 	if had, ok := s.claimKey(h, t); ok {
@@ -166,10 +170,10 @@ func (s *Service) claim(ctx context.Context, a arrived, t Tap) (Handoff, Secret,
 	return h, "", Errorf(CodeConflict, "another device holds this handoff")
 }
 
-func (s *Service) take(ctx context.Context, h Handoff, c Claim, code Hash) (Handoff, error) {
+func (s *Service) take(ctx context.Context, h Handoff, c Claim, code Hash, risk bool) (Handoff, error) {
 	number := s.vault.Seal(h.label("number"), []byte(newNumber()))
 	return s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
-		return h.Take(c, code, number, false, now)
+		return h.Take(c, code, number, risk, now)
 	})
 }
 
@@ -228,6 +232,9 @@ func (s *Service) own(ctx context.Context, key, owner Secret) (Handoff, error) {
 		}
 		return h, nil
 	}
+	if h.isRival(key) && h.Rival.Owner.Matches(owner) {
+		return h, nil
+	}
 	for _, f := range h.Former {
 		if f.Hash == hash && f.Owner.Matches(owner) {
 			return h, f.gone(h)
@@ -255,6 +262,9 @@ func (s *Service) PhonePage(ctx context.Context, key, owner Secret) (Phone, erro
 	h, err := s.own(ctx, key, owner)
 	if err != nil {
 		return Phone{Handoff: h}, err
+	}
+	if h.isRival(key) {
+		return s.rivalPage(ctx, h, key)
 	}
 	if h, err = s.renewLease(ctx, h); err != nil {
 		return Phone{Handoff: h}, err
@@ -320,6 +330,9 @@ func (s *Service) PhoneStatus(ctx context.Context, key, owner Secret) (Handoff, 
 	if err != nil {
 		return h, err
 	}
+	if h.isRival(key) {
+		return s.renewRival(ctx, h, key)
+	}
 	return s.renewLease(ctx, h)
 }
 
@@ -329,6 +342,9 @@ func (s *Service) Reopen(ctx context.Context, key, owner Secret) (Handoff, error
 	h, err := s.own(ctx, key, owner)
 	if err != nil {
 		return h, err
+	}
+	if h.isRival(key) {
+		return h, notConfirmed()
 	}
 	more := func(h Handoff, _ time.Time) bool { return h.Claim.Opens < MaxOpens }
 	if !more(h, s.now()) {
@@ -345,9 +361,11 @@ func (s *Service) RefuseClaim(ctx context.Context, key, owner Secret) (Handoff, 
 	if err != nil {
 		return h, err
 	}
-	hash := h.Claim.Hash
 	return s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
-		if h.Claim == nil || h.Claim.Hash != hash {
+		if h.isRival(key) {
+			return h.RefuseRival(ReasonRejected, now)
+		}
+		if h.Claim == nil || !h.Claim.Hash.Matches(key) {
 			return h, Gone(ReasonReleased)
 		}
 		return h.RefuseClaim(now)
@@ -360,9 +378,8 @@ func (s *Service) AtStore(ctx context.Context, key, owner Secret) (Handoff, erro
 	if err != nil {
 		return h, err
 	}
-	hash := h.Claim.Hash
 	return s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
-		if h.Claim == nil || h.Claim.Hash != hash {
+		if h.Claim == nil || !h.Claim.Hash.Matches(key) {
 			return h, Gone(ReasonReleased)
 		}
 		return h.AtStore(now)

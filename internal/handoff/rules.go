@@ -232,19 +232,25 @@ func (h Handoff) confirm(now time.Time) Handoff {
 	return h.reach(StatusConfirmed, now)
 }
 
-// retire moves the claim, if there is one, to the former ones.
+// retire moves the claim, if there is one, to the former ones, and its rival too.
 func (h Handoff) retire(why Reason, cause Cause) Handoff {
+	h = h.dropRival(why, "")
 	c := h.Claim
 	if c == nil {
 		return h
 	}
+	h.Claim, h.Confirmed = nil, ""
+	return h.formerly(c, why, cause)
+}
+
+// formerly remembers c and why it is no claim any more.
+func (h Handoff) formerly(c *Claim, why Reason, cause Cause) Handoff {
 	h.Former = append(slices.Clip(h.Former), Former{
 		Hash: c.Hash, Owner: c.Owner, Reason: why, Cause: cause, Challenge: c.Challenge, Pickups: c.pickups(),
 	})
 	if n := len(h.Former) - MaxFormer; n > 0 {
 		h.Former = h.Former[n:]
 	}
-	h.Claim, h.Confirmed = nil, ""
 	return h
 }
 
@@ -294,6 +300,9 @@ func (h Handoff) Confirm(right bool, now time.Time) (Handoff, error) {
 	if err := h.act(now); err != nil {
 		return h, err
 	}
+	if h.Rival != nil {
+		return h.confirmRival(right, now), nil
+	}
 	if h.Status != StatusClaimed || h.Claim.Number == nil {
 		return h, Errorf(CodeConflict, "no number is asked for")
 	}
@@ -321,6 +330,9 @@ func (h Handoff) Confirm(right bool, now time.Time) (Handoff, error) {
 func (h Handoff) Release(codes []RouteCode, now time.Time) (Handoff, error) {
 	if err := h.act(now); err != nil {
 		return h, err
+	}
+	if h.Rival != nil { // "That's not my phone" is said of the one that asks
+		return h.RefuseRival(ReasonReleased, now)
 	}
 	if !h.Status.Held() {
 		return h, errUnchanged
@@ -436,6 +448,7 @@ func (h Handoff) End(s Status, cause Cause, now time.Time) (Handoff, error) {
 	if h.Status.Ended() {
 		return h, Errorf(CodeConflict, "the handoff is %s already", h.Status)
 	}
+	h = h.dropRival(ReasonReleased, "")
 	h.Cause, h.EndedAt = cause, now
 	h.Connect, h.Work, h.Poll = nil, nil, Poll{}
 	if h.Claim != nil {

@@ -34,6 +34,7 @@ func stored(h handoff.Handoff) handoffRecord {
 
 		Codes:  each(h.Codes, storedCode),
 		Claim:  at(h.Claim, storedClaim),
+		Rival:  at(h.Rival, storedClaim),
 		Former: each(h.Former, storedFormer),
 		Burnt:  h.Burnt,
 		Claims: h.Claims,
@@ -75,6 +76,7 @@ func (r handoffRecord) handoff() handoff.Handoff {
 
 		Codes:  each(r.Codes, code.domain),
 		Claim:  at(r.Claim, claim.domain),
+		Rival:  at(r.Rival, claim.domain),
 		Former: each(r.Former, former.domain),
 		Burnt:  r.Burnt,
 		Claims: r.Claims,
