@@ -122,6 +122,11 @@ func (s *site) stream(c echo.Context, changes Follower, h handoff.Handoff, f fol
 	if last, err := strconv.Atoi(c.Request().Header.Get("Last-Event-ID")); err == nil && h.Status.Ended() && last >= h.Seq {
 		return c.NoContent(http.StatusNoContent)
 	}
+	release, ok := s.streams.Open(string(h.ID), s.network(c))
+	if !ok {
+		return noStream(c)
+	}
+	defer release()
 	updates, stop := changes.Subscribe(h.ID)
 	defer stop()
 	if fresh, err := s.handoffs.Refresh(ctx, h.ID); err == nil && fresh.Seq > h.Seq {

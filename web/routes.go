@@ -22,7 +22,7 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 
 	// Partner API: JSON in, JSON or problem+json out.
 	v1 := e.Group("/v1", answersJSON, middleware.BodyLimit("64K"), s.publicHost)
-	v1.POST("/handoffs", api.create, api.authenticate)
+	v1.POST("/handoffs", api.create, api.authenticate, s.limitCreates)
 	v1.GET("/handoffs", api.list, api.authenticate)
 	v1.GET("/handoffs/:id", api.show, api.authenticate)
 	v1.POST("/handoffs/:id/cancel", api.cancel, api.authenticate)
@@ -30,15 +30,15 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 	v1.POST("/handoffs/:id/links", api.addLink, api.authenticate)
 
 	// App API: the same, without a key, on both hosts.
-	native := e.Group("/v1", answersJSON, middleware.BodyLimit("64K"))
-	native.POST("/claims", app.claim)
+	native := e.Group("/v1", answersJSON, middleware.BodyLimit("64K"), s.limitUnknown)
+	native.POST("/claims", app.claim, s.limitClaims)
 	native.POST("/claims/:claim/token", app.token)
 	native.POST("/claims/:claim/reject", app.reject)
 	native.POST("/pickups", app.pickUp)
 	native.POST("/reports/:report", app.report)
 
 	// The display, framed by its partner's page or top level.
-	d := e.Group("/h/:key", s.publicHost, browsersOnly, middleware.BodyLimit("16K"), framedHeaders(s))
+	d := e.Group("/h/:key", s.publicHost, browsersOnly, middleware.BodyLimit("16K"), framedHeaders(s), s.limitPages, s.limitUnknown)
 	d.GET("", desk.show)
 	d.GET("/events", desk.follow)
 	d.GET("/status", desk.status)
@@ -53,14 +53,14 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 	d.POST("/send", desk.send)
 	d.POST("/revoke", desk.revoke)
 	d.POST("/no-phone", desk.noPhone)
-	d.POST("/continue", phone.continueHere, notFramed) // it sets the phone's cookie
+	d.POST("/continue", phone.continueHere, notFramed, s.limitClaims) // it sets the phone's cookie
 
 	// The phone's pages, never framed. On the link host, only what an app claims
 	// is answered, by sending a browser to the public one.
-	p := e.Group("", browsersOnly, middleware.BodyLimit("16K"), pageHeaders(s), notFramed)
+	p := e.Group("", browsersOnly, middleware.BodyLimit("16K"), pageHeaders(s), s.limitPages, notFramed, s.limitUnknown)
 	look := []string{"GET", "HEAD"} // programs that examine links begin with HEAD
 	p.Match(look, "/c/:partner/:code", phone.land, s.sendToPublic)
-	p.POST("/c/:partner/:code", phone.claim, s.publicHost)
+	p.POST("/c/:partner/:code", phone.claim, s.publicHost, s.limitClaims)
 	p.POST("/c/:partner/:code/reject", phone.reject, s.publicHost)
 	p.GET("/p/:claim", phone.show, s.publicHost)
 	p.GET("/p/:claim/events", phone.follow, s.publicHost)

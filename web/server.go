@@ -4,9 +4,11 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/applink"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/i18n"
+	"github.com/handoff-portal/handoff/internal/limit"
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/static"
 )
@@ -25,7 +28,8 @@ type Follower interface {
 	Subscribe(id handoff.ID) (updates <-chan handoff.Handoff, stop func())
 }
 
-// Config is what the server needs; every field is required but Demo and Heartbeat.
+// Config is what the server needs; every field is required but Demo and
+// TrustedProxies.
 type Config struct {
 	Handoffs *handoff.Service
 	Partners *partner.Directory
@@ -34,8 +38,12 @@ type Config struct {
 	Public   string // public_url: scheme, host and port, no slash at the end
 	Link     string // link_url, or the same
 	Frame    time.Duration
-	Demo     bool // every page says that nothing here is real
-	Log      *slog.Logger
+	Limiter  Limiter
+	Streams  *limit.Streams // those of this process
+	// TrustedProxies are whose X-Forwarded-For is believed; none: nobody's.
+	TrustedProxies []netip.Prefix
+	Demo           bool // every page says that nothing here is real
+	Log            *slog.Logger
 }
 
 // site is what every audience's handlers share.
@@ -48,6 +56,9 @@ type site struct {
 	hosts    applink.Hosts
 	public   *url.URL
 	link     *url.URL
+	limiter  Limiter
+	streams  *limit.Streams
+	address  echo.IPExtractor
 	demo     bool
 	log      *slog.Logger
 }
@@ -55,6 +66,9 @@ type site struct {
 // New returns the handler of both hosts. Faults are those of the configuration:
 // a colour, a host, an association file over its size.
 func New(c Config) (http.Handler, error) {
+	if c.Limiter == nil || c.Streams == nil {
+		return nil, errors.New("there is nothing that counts against the limits")
+	}
 	public, err := url.Parse(c.Public)
 	if err != nil {
 		return nil, fmt.Errorf("reading public_url: %w", err)
@@ -78,11 +92,12 @@ func New(c Config) (http.Handler, error) {
 	s := &site{
 		handoffs: c.Handoffs, partners: c.Partners, catalog: c.Catalog, assets: assets, brands: brands,
 		hosts: applink.Hosts{Link: c.Link, Public: c.Public}, public: public, link: link, demo: c.Demo, log: c.Log,
+		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies),
 	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.answerError
-	e.IPExtractor = echo.ExtractIPDirect()
+	e.IPExtractor = s.address
 	addRoutes(e, s, c.Changes, c.Frame, association)
 	return e, nil
 }

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/i18n"
 	"github.com/handoff-portal/handoff/internal/keyring"
+	"github.com/handoff-portal/handoff/internal/limit"
 	"github.com/handoff-portal/handoff/internal/live"
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/internal/platform"
@@ -51,6 +53,10 @@ type setting struct {
 	journeyURL   string
 	shop         string // the partner's origin
 	wrap         func(handoff.Store) handoff.Store
+	rates        limit.Rates        // zero: more than any test asks for
+	streams      limit.StreamLimits // the same
+	proxies      []netip.Prefix
+	tune         func(*http.Server)
 	log          io.Writer // in place of world.logs, and without debug lines
 }
 
@@ -175,11 +181,15 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	h, err := web.New(web.Config{
 		Handoffs: w.handoff, Partners: directory(t, s, w), Changes: w.hub, Catalog: catalog,
 		Public: w.public, Link: w.link, Frame: s.frame, Log: log,
+		Limiter: limiter(t, s, w.clock.now), Streams: streams(s), TrustedProxies: s.proxies,
 	})
 	if err != nil {
 		t.Fatalf("web.New() error = %v", err)
 	}
 	w.server = web.NewServer(h, log)
+	if s.tune != nil {
+		s.tune(w.server)
+	}
 	w.server.RegisterOnShutdown(w.hub.Close)
 	done := make(chan struct{})
 	go func() {

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/handoff-portal/handoff/internal/config"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/i18n"
 	"github.com/handoff-portal/handoff/internal/keyring"
+	"github.com/handoff-portal/handoff/internal/limit"
 	"github.com/handoff-portal/handoff/internal/live"
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/internal/platform"
@@ -64,9 +66,14 @@ func newPortal(p parts) (*portal, error) {
 	}
 	hub := live.New()
 	service := handoff.NewService(handoff.Config{Store: p.store, Vault: keys, Platforms: platforms, Notifier: hub, Log: p.log})
+	limiter, streams, err := newLimits(p.config.Limits)
+	if err != nil {
+		return nil, err
+	}
 	handler, err := web.New(web.Config{
 		Handoffs: service, Partners: partners, Changes: hub, Catalog: catalog,
 		Public: p.config.PublicURL, Link: p.config.LinkURL, Frame: p.config.Frames, Demo: p.demo, Log: p.log,
+		Limiter: limiter, Streams: streams, TrustedProxies: p.config.TrustedProxies,
 	})
 	if err != nil {
 		return nil, err
@@ -92,6 +99,18 @@ func (p *portal) work(ctx context.Context) <-chan struct{} {
 		p.service.Run(ctx)
 	}()
 	return done
+}
+
+// newLimits makes what counts against the limits, in this process.
+func newLimits(l config.Limits) (*limit.Limiter, *limit.Streams, error) {
+	limiter, err := limit.New(limit.Rates{
+		CreatesPerPartner: limit.Rate(l.CreatesPerPartner), ClaimsPerNetwork: limit.Rate(l.ClaimsPerNetwork),
+		PagesPerNetwork: limit.Rate(l.PagesPerNetwork), UnknownPerNetwork: limit.Rate(l.UnknownPerNetwork),
+	}, time.Now)
+	if err != nil {
+		return nil, nil, fmt.Errorf("limits: %w", err)
+	}
+	return limiter, limit.NewStreams(limit.StreamLimits{PerHandoff: l.StreamsPerHandoff, PerNetwork: l.StreamsPerNetwork, Total: l.Streams}), nil
 }
 
 // openStore opens the store of the configuration. Closing it is the caller's.

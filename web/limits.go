@@ -1,0 +1,141 @@
+package web
+
+import (
+	"context"
+	"encoding/hex"
+	"net"
+	"net/http"
+	"net/netip"
+	"path"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/limit"
+)
+
+// Limiter counts what is done by whom, for one process or for several.
+type Limiter interface {
+	// Allow counts one of kind for key and reports whether it is within the
+	// limit; if not, retryAfter is when it would be.
+	Allow(ctx context.Context, kind limit.Kind, key string) (ok bool, retryAfter time.Duration, err error)
+}
+
+var _ Limiter = (*limit.Limiter)(nil)
+
+// clientAddress finds who is asking: the peer of the connection, or, where that
+// is one of our proxies, the last address in X-Forwarded-For that is none. What
+// stands before it is whatever the client wrote. Echo trusts loopback, link-local
+// and private addresses of itself; here only the configured ranges are trusted.
+//
+// A list in which a trusted proxy wrote no address, such as one with a port,
+// counts as the proxy's own.
+func clientAddress(proxies []netip.Prefix) echo.IPExtractor {
+	if len(proxies) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range proxies {
+		a := p.Masked().Addr()
+		trust = append(trust, echo.TrustIPRange(&net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(p.Bits(), a.BitLen())}))
+	}
+	return echo.ExtractIPFromXFFHeader(trust...)
+}
+
+// network is the network a request comes from.
+func (s *site) network(c echo.Context) string { return limit.Network(s.address(c.Request())) }
+
+// within counts one of kind for key. Beyond the limit it is CodeRateLimited. If
+// nobody can count, nobody is refused.
+func (s *site) within(c echo.Context, kind limit.Kind, key string) error {
+	ctx := c.Request().Context()
+	ok, after, err := s.limiter.Allow(ctx, kind, key)
+	if err != nil {
+		s.log.ErrorContext(ctx, "limit_failed", "route", c.Path(), "limit", string(kind), "error", err)
+		return nil
+	}
+	if ok {
+		return nil
+	}
+	e := handoff.Errorf(handoff.CodeRateLimited, "beyond the limit %s", kind)
+	e.RetryAfter = after
+	return e
+}
+
+// limitPages bounds what browsers ask for: pages and forms by their network. What
+// an open page asks by itself to stay up to date, some twenty times a minute,
+// would use a whole office's share up; it is bounded by the page instead.
+func (s *site) limitPages(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		kind, key := limit.PagesPerNetwork, ""
+		switch path.Base(c.Path()) {
+		case "events", "status", "qr.svg", "qr.png":
+			hash := handoff.HashOf(handoff.Secret(c.ParamValues()[0]))
+			kind, key = limit.UpkeepPerPage, hex.EncodeToString(hash[:])
+		default:
+			key = s.network(c)
+		}
+		if err := s.within(c, kind, key); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// limitClaims bounds the attempts to claim, by their network.
+func (s *site) limitClaims(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := s.within(c, limit.ClaimsPerNetwork, s.network(c)); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// limitCreates bounds the handoffs that a partner asks for; it comes after
+// authenticate.
+func (s *site) limitCreates(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := s.within(c, limit.CreatesPerPartner, string(caller(c).ID)); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// limitUnknown makes one failure of all that is not found, so that a malformed, an
+// unknown and a foreign capability are answered alike, and bounds how often a
+// network gets it.
+func (s *site) limitUnknown(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		err := next(c)
+		if err == nil || handoff.CodeOf(err) != handoff.CodeNotFound {
+			return err
+		}
+		return s.unknown(c)
+	}
+}
+
+// unknown is the answer to a capability that never was. Beyond the limit it is
+// CodeRateLimited, for those alone: a good one from the same network is answered
+// as ever, since the people behind an address must not suffer for one of them who
+// guesses. A guesser gains nothing by it: of 2^128 there is nothing to be found,
+// and typed codes, which are shorter, have a budget of their own.
+func (s *site) unknown(c echo.Context) error {
+	if err := s.within(c, limit.UnknownPerNetwork, s.network(c)); err != nil {
+		return err
+	}
+	return handoff.Errorf(handoff.CodeNotFound, "there is no such thing, or not any more")
+}
+
+// streamRetry is what a page without a stream is told; meanwhile it polls.
+const streamRetry = 30 * time.Second
+
+// noStream answers a stream beyond the limits: nobody reads a page here.
+func noStream(c echo.Context) error {
+	h := c.Response().Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Retry-After", retrySeconds(streamRetry))
+	return c.NoContent(http.StatusServiceUnavailable)
+}
