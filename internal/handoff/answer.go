@@ -19,6 +19,7 @@ type TokenAnswer struct {
 	ExpiresAt   time.Time
 	PlatformURL string
 	ReportKey   Secret
+	Response    Secret // with which the app returns to the browser that began; empty: nowhere to return to
 	// What v2 may add, as it came.
 	ResumeCredential    Secret
 	CredentialExpiresAt json.RawMessage
@@ -33,6 +34,7 @@ type sealedAnswer struct {
 	ExpiresAt           time.Time       `json:"expiresAt"`
 	PlatformURL         string          `json:"platformUrl"`
 	ReportKey           string          `json:"reportKey"`
+	Response            string          `json:"response,omitempty"`
 	ResumeCredential    string          `json:"resumeCredential,omitempty"`
 	CredentialExpiresAt json.RawMessage `json:"credentialExpiresAt,omitempty"`
 	CredentialExpiresIn json.RawMessage `json:"credentialExpiresIn,omitempty"`
@@ -42,7 +44,7 @@ type sealedAnswer struct {
 func (s *Service) sealAnswer(h Handoff, secret Secret, a TokenAnswer) (Sealed, error) {
 	plain, err := json.Marshal(sealedAnswer{
 		Connect: a.Connect, Token: a.Token.Reveal(), ExpiresAt: a.ExpiresAt, PlatformURL: a.PlatformURL,
-		ReportKey: a.ReportKey.Reveal(), ResumeCredential: a.ResumeCredential.Reveal(),
+		ReportKey: a.ReportKey.Reveal(), Response: a.Response.Reveal(), ResumeCredential: a.ResumeCredential.Reveal(),
 		CredentialExpiresAt: a.CredentialExpiresAt, CredentialExpiresIn: a.CredentialExpiresIn,
 	})
 	if err != nil {
@@ -62,7 +64,7 @@ func (s *Service) openAnswer(h Handoff, secret Secret, sealed Sealed) (TokenAnsw
 	}
 	return TokenAnswer{
 		Handoff: h.ID, Partner: h.Partner, App: h.App, Instance: h.Instance, Connect: a.Connect, Token: Secret(a.Token), ExpiresAt: a.ExpiresAt,
-		PlatformURL: a.PlatformURL, ReportKey: Secret(a.ReportKey), ResumeCredential: Secret(a.ResumeCredential),
+		PlatformURL: a.PlatformURL, ReportKey: Secret(a.ReportKey), Response: Secret(a.Response), ResumeCredential: Secret(a.ResumeCredential),
 		CredentialExpiresAt: a.CredentialExpiresAt, CredentialExpiresIn: a.CredentialExpiresIn,
 	}, nil
 }
@@ -73,8 +75,14 @@ func (s *Service) answer(h Handoff, p Platform, t EndUserToken) (TokenAnswer, er
 	if err != nil {
 		return TokenAnswer{}, err
 	}
+	var response []byte
+	if h.Claim.ResponseKey != nil {
+		if response, err = s.vault.Open(h.label("response"), h.Claim.ResponseKey); err != nil {
+			return TokenAnswer{}, err
+		}
+	}
 	return TokenAnswer{
-		Handoff: h.ID, Partner: h.Partner, App: h.App, Instance: h.Instance, Token: t.Token, ExpiresAt: t.ExpiresAt, PlatformURL: p.URL(),
+		Handoff: h.ID, Partner: h.Partner, App: h.App, Instance: h.Instance, Response: Secret(response), Token: t.Token, ExpiresAt: t.ExpiresAt, PlatformURL: p.URL(),
 		ReportKey: Secret(report), ResumeCredential: t.ResumeCredential,
 		CredentialExpiresAt: t.CredentialExpiresAt, CredentialExpiresIn: t.CredentialExpiresIn,
 	}, nil

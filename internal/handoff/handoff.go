@@ -54,6 +54,7 @@ type Handoff struct {
 	DisplayHash Hash
 	DisplayKey  Sealed // under the server key
 	Asker       Browser
+	Begun       Hash      // of the cookie of the phone's browser that showed the display top level first
 	DisplayedAt time.Time // frames count from here
 	FrameKeyID  string    // the server key the frames' key is derived from
 
@@ -144,6 +145,7 @@ type Claim struct {
 	Owner Hash // of the phone's cookie or the app's device id
 	Route Route
 	Frame bool // it came with a fresh frame
+	Here  bool // of RouteLocal: it is known to come from the display's own device
 	At    time.Time
 	Until time.Time // the lease; zero: until the handoff's deadline
 	By    Browser
@@ -163,10 +165,12 @@ type Claim struct {
 	Challenge string // PKCE, S256
 	Given     *Given // its token answer, repeated for RepeatWindow
 
-	Number    Sealed // under the server key; nil: none asked for
-	Tries     int    // wrong numbers typed
-	Report    Hash   // of the report key
-	ReportKey Sealed // under the server key
+	Number      Sealed // under the server key; nil: none asked for
+	Tries       int    // wrong numbers typed
+	Response    Hash   // of the response code, with Here in a browser
+	ResponseKey Sealed // under the server key
+	Report      Hash   // of the report key
+	ReportKey   Sealed // under the server key
 }
 
 // App reports whether an app holds the claim, rather than a browser.
@@ -274,6 +278,7 @@ func (h Handoff) Keys() []Key {
 		}
 		add(KeyClaim, c.Hash)
 		add(KeyReport, c.Report)
+		add(KeyResponse, c.Response)
 		for _, p := range c.pickups() {
 			add(KeyPickup, p)
 		}

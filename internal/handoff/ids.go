@@ -115,13 +115,14 @@ type KeyKind string
 
 // The kinds of key.
 const (
-	KeyDisplay KeyKind = "display"
-	KeyCode    KeyKind = "code"
-	KeyTyped   KeyKind = "typed"
-	KeyClaim   KeyKind = "claim" // a browser's claim key, or an app's claim id
-	KeyPickup  KeyKind = "pickup"
-	KeyReport  KeyKind = "report"
-	KeySupport KeyKind = "support"
+	KeyDisplay  KeyKind = "display"
+	KeyCode     KeyKind = "code"
+	KeyTyped    KeyKind = "typed"
+	KeyClaim    KeyKind = "claim" // a browser's claim key, or an app's claim id
+	KeyPickup   KeyKind = "pickup"
+	KeyReport   KeyKind = "report"
+	KeySupport  KeyKind = "support"
+	KeyResponse KeyKind = "response"
 )
 
 // NewKey returns the key of this kind for a hash.

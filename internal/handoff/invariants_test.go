@@ -215,7 +215,7 @@ func claimFaults(h handoff.Handoff, c handoff.Claim) []string {
 	fault(slices.ContainsFunc(h.Former, func(f handoff.Former) bool { return f.Hash == c.Hash }), "the claim in force is a former one too")
 	switch {
 	case ended:
-	case h.Terms.Confirmation == handoff.ConfirmNever, c.Route == handoff.RouteLocal:
+	case h.Terms.Confirmation == handoff.ConfirmNever, c.Route == handoff.RouteLocal && c.Here:
 		fault(c.Number != nil, "a number where the policy asks for none")
 	case h.Terms.Confirmation == handoff.ConfirmAlways:
 		fault(c.Number == nil, "no number where the policy asks for one")

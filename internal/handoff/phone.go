@@ -102,6 +102,7 @@ type Tap struct {
 	Device  DeviceInfo
 	Instead bool // "Continue here instead", of a phone whose claim is confirmed
 	Risk    bool // a positive sign of risk that the caller knows of
+	Here    bool // pressed on the display itself
 }
 
 // Claim takes the handoff for a phone's browser and returns the key of its page.
@@ -152,6 +153,12 @@ func (s *Service) claim(ctx context.Context, a arrived, t Tap) (Handoff, Secret,
 		Frame:  a.opened && a.code.Route == RouteQR && h.Terms.Frame > 0,
 		Report: HashOf(report), ReportKey: s.vault.Seal(h.label("report"), []byte(report)),
 	}
+	if t.Here || (!h.Begun.IsZero() && h.Begun.Matches(t.Visitor.Owner)) {
+		c.Here = a.code.Route == RouteLocal
+	}
+	if c.Here {
+		c = s.respond(h, c)
+	}
 	var err error
 	if t.Instead {
 		h, err = s.contest(ctx, h, c, a.code.Hash)
@@ -191,7 +198,7 @@ func (s *Service) ContinueHere(ctx context.Context, key Secret, v Visitor, d Dev
 		return h, "", Errorf(CodeConflict, "this device cannot go on by itself")
 	}
 	return s.claim(ctx, arrived{handoff: h, code: *code}, Tap{
-		Partner: h.Partner, Attempt: newCapability(), Visitor: v, Device: d,
+		Partner: h.Partner, Attempt: newCapability(), Visitor: v, Device: d, Here: true,
 	})
 }
 

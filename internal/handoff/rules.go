@@ -193,7 +193,7 @@ func (h Handoff) Take(c Claim, code Hash, number Sealed, risk bool, now time.Tim
 	h = h.retire(ReasonReplaced, "")
 	c.Route, c.At = rc.Route, now
 	c.Until = now.Add(c.lease())
-	asks := h.Terms.Confirmation.Asks(rc.Route, risk || second)
+	asks := h.Terms.Confirmation.Asks(c.asksAs(rc.Route), risk || second)
 	if asks {
 		c.Number = number
 	}

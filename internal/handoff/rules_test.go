@@ -216,8 +216,11 @@ func TestRelease(t *testing.T) {
 			if d.code(handoff.RouteQR) == s.qr || d.code(handoff.RouteLocal) == s.local {
 				t.Errorf("Release(%s) shows the old code", status)
 			}
-			d.page(d.claim(ben, handoff.RouteLocal), ben)
-			d.want(handoff.StatusConnected)
+			key := d.claim(ben, handoff.RouteLocal)
+			d.want(handoff.StatusClaimed) // the local link, somewhere else: a number is asked for
+			if p := d.page(key, ben); p.Number == "" {
+				t.Errorf("a local code away from its display shows no number")
+			}
 		})
 	}
 }

@@ -30,6 +30,7 @@ func stored(h handoff.Handoff) handoffRecord {
 		DisplayKey:  h.DisplayKey,
 		Asker:       storedBrowser(h.Asker),
 		DisplayedAt: h.DisplayedAt.UTC(),
+		Begun:       hash(h.Begun),
 		FrameKeyID:  h.FrameKeyID,
 
 		Codes:  each(h.Codes, storedCode),
@@ -72,6 +73,7 @@ func (r handoffRecord) handoff() handoff.Handoff {
 		DisplayKey:  r.DisplayKey,
 		Asker:       r.Asker.domain(),
 		DisplayedAt: r.DisplayedAt,
+		Begun:       handoff.Hash(r.Begun),
 		FrameKeyID:  r.FrameKeyID,
 
 		Codes:  each(r.Codes, code.domain),
@@ -164,23 +166,25 @@ func (c code) domain() handoff.RouteCode {
 
 func storedClaim(c handoff.Claim) claim {
 	return claim{
-		Hash: hash(c.Hash), Route: string(c.Route), Frame: c.Frame, At: c.At.UTC(), Until: c.Until.UTC(), By: storedBrowser(c.By),
+		Hash: hash(c.Hash), Route: string(c.Route), Frame: c.Frame, Here: c.Here, At: c.At.UTC(), Until: c.Until.UTC(), By: storedBrowser(c.By),
 		Owner: hash(c.Owner), Attempt: hash(c.Attempt), ByOwner: c.ByOwner, ByAttempt: c.ByAttempt,
 		Pickup: at(c.Pickup, storedPickup), Dead: each(c.Dead, storedHash), Opens: c.Opens,
 		DeviceID: c.DeviceID, DeviceName: c.DeviceName, DeviceType: c.DeviceType,
 		Challenge: c.Challenge, Given: at(c.Given, storedGiven),
 		Number: c.Number, Tries: c.Tries, Report: hash(c.Report), ReportKey: c.ReportKey,
+		Response: hash(c.Response), ResponseKey: c.ResponseKey,
 	}
 }
 
 func (c claim) domain() handoff.Claim {
 	return handoff.Claim{
-		Hash: handoff.Hash(c.Hash), Route: handoff.Route(c.Route), Frame: c.Frame, At: c.At, Until: c.Until, By: c.By.domain(),
+		Hash: handoff.Hash(c.Hash), Route: handoff.Route(c.Route), Frame: c.Frame, Here: c.Here, At: c.At, Until: c.Until, By: c.By.domain(),
 		Owner: handoff.Hash(c.Owner), Attempt: handoff.Hash(c.Attempt), ByOwner: c.ByOwner, ByAttempt: c.ByAttempt,
 		Pickup: at(c.Pickup, pickup.domain), Dead: each(c.Dead, hash.domain), Opens: c.Opens,
 		DeviceID: c.DeviceID, DeviceName: c.DeviceName, DeviceType: c.DeviceType,
 		Challenge: c.Challenge, Given: at(c.Given, given.domain),
 		Number: c.Number, Tries: c.Tries, Report: handoff.Hash(c.Report), ReportKey: c.ReportKey,
+		Response: handoff.Hash(c.Response), ResponseKey: c.ResponseKey,
 	}
 }
 

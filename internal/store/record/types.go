@@ -55,6 +55,7 @@ type handoffRecord struct {
 	DisplayKey  []byte    `json:"dk,omitempty"`
 	Asker       browser   `json:"ask,omitzero"`
 	DisplayedAt time.Time `json:"dat,omitzero"`
+	Begun       hash      `json:"beg,omitzero"`
 	FrameKeyID  string    `json:"fk,omitzero"`
 
 	Codes  []code   `json:"codes,omitempty"`
@@ -123,6 +124,7 @@ type claim struct {
 	Hash  hash      `json:"h,omitzero"`
 	Route string    `json:"r,omitzero"`
 	Frame bool      `json:"fr,omitzero"`
+	Here  bool      `json:"here,omitzero"`
 	At    time.Time `json:"at,omitzero"`
 	Until time.Time `json:"til,omitzero"`
 	By    browser   `json:"by,omitzero"`
@@ -145,6 +147,9 @@ type claim struct {
 	Tries     int    `json:"try,omitzero"`
 	Report    hash   `json:"rh,omitzero"`
 	ReportKey []byte `json:"rk,omitempty"`
+
+	Response    hash   `json:"rs,omitzero"`
+	ResponseKey []byte `json:"rsk,omitempty"`
 }
 
 type former struct {
