@@ -137,8 +137,15 @@ func TestTokenInTheCode(t *testing.T) {
 		if got := len(w.callsOf(s.made.InstanceID, "start")); got != 3 || third == second {
 			t.Errorf("starts = %d, want three", got)
 		}
-		// There are no links to send, and no number to ask for.
-		s.desk.post(s.made.DisplayURL+"/continue", nil)
+		// The app alone goes on: there is no page for this device, no link to send,
+		// and no number to ask for.
+		for _, agent := range []string{desktop, iPhone} {
+			for _, name := range w.person(agent).get(s.made.DisplayURL).forms(t) {
+				if name == "action-continue" || name == "action-send-link" {
+					t.Errorf("the display offers %s", name)
+				}
+			}
+		}
 		w.call(http.MethodPost, "/v1/handoffs/"+s.made.ID+"/links", nil).wantProblem(t, http.StatusConflict, handoff.CodeConflict)
 		w.call(http.MethodPost, "/v1/handoffs", map[string]any{"instanceId": newInstance(), "confirmation": "always"}).
 			wantProblem(t, http.StatusBadRequest, handoff.CodeInvalid)
