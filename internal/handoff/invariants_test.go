@@ -17,6 +17,8 @@ type examined struct {
 	found func(id handoff.ID, breach string)
 	// confirmable reports whether the right number was typed for this claim.
 	confirmable func(claim handoff.Hash) bool
+	// meanwhile, if any, happens once, just before the next change.
+	meanwhile func()
 
 	mu       sync.Mutex
 	notified map[handoff.ID]int             // guarded by mu: the highest Seq the followers were told
@@ -62,6 +64,10 @@ func (e *examined) Create(ctx context.Context, h handoff.Handoff) error {
 }
 
 func (e *examined) Update(ctx context.Context, id handoff.ID, fn func(handoff.Handoff) (handoff.Handoff, error)) (handoff.Handoff, error) {
+	if do := e.meanwhile; do != nil {
+		e.meanwhile = nil
+		do()
+	}
 	var was handoff.Handoff
 	h, err := e.Store.Update(ctx, id, func(h handoff.Handoff) (handoff.Handoff, error) {
 		was = h
