@@ -119,6 +119,9 @@ type platforms struct{ client *platform.Client }
 
 func (p platforms) Platform(handoff.PartnerID) (handoff.Platform, error) { return p.client, nil }
 
+// languages are read once for all worlds: nothing changes them.
+var languages = sync.OnceValues(i18n.Load)
+
 func newWorld(t testing.TB, change ...func(*setting)) *world {
 	t.Helper()
 	s := setting{version: platform.V2, frame: 5 * time.Second, confirmation: handoff.ConfirmNever, exchange: handoff.ExchangePortal, codeMode: handoff.CodeLink, shop: "http://localhost:8999"}
@@ -164,7 +167,7 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	w.handoff = handoff.NewService(handoff.Config{
 		Store: w.store, Vault: vault, Platforms: platforms{client}, Notifier: w.hub, Log: log, Now: w.clock.now,
 	})
-	catalog, err := i18n.Load()
+	catalog, err := languages()
 	if err != nil {
 		t.Fatalf("i18n.Load() error = %v", err)
 	}
