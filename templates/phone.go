@@ -69,6 +69,8 @@ func (n NoticePage) heading() string {
 		return n.T.T("phone.connecting.heading")
 	case NoticeOtherPhone:
 		return n.T.T("phone.other_phone.heading")
+	case NoticeElsewhere:
+		return n.T.T("phone.returned.heading")
 	case NoticeWrongNumber:
 		return n.T.T("phone.wrong_number.heading")
 	}
@@ -89,6 +91,8 @@ func (n NoticePage) text() string {
 		return n.T.T("phone.connecting.text")
 	case NoticeOtherPhone:
 		return n.T.T("phone.other_phone.text")
+	case NoticeElsewhere:
+		return n.T.T("phone.returned.text", "partner", n.Brand.Name)
 	case NoticeWrongNumber:
 		return n.T.T("phone.wrong_number.text")
 	}
@@ -103,7 +107,7 @@ func (n NoticePage) symbol() string {
 		return "stop"
 	case NoticeAway, NoticeConnecting:
 		return "clock"
-	case NoticeOtherPhone:
+	case NoticeOtherPhone, NoticeElsewhere:
 		return "phone"
 	}
 	return "info"

@@ -295,6 +295,7 @@ const (
 	NoticeAway        Notice = "away"         // the platform does not answer; give Page.Refresh and RetryURL
 	NoticeConnecting  Notice = "connecting"   // the exchange is being made; give Page.Refresh
 	NoticeOtherPhone  Notice = "other_phone"  // this phone's claim was released for another
+	NoticeElsewhere   Notice = "elsewhere"    // an app returned to another browser than the one that began
 	NoticeWrongNumber Notice = "wrong_number" // this phone's claim was burnt: scan again
 )
 

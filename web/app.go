@@ -77,6 +77,9 @@ func (a *appAPI) claim(c echo.Context) error {
 	}
 	p, code, err := a.hosts.ParseCode(r.Code, handoff.PartnerID(r.Partner))
 	if err != nil {
+		if handoff.CodeOf(err) == handoff.CodeNotFound { // the work of one that is well formed: there is no telling them apart
+			_, _ = a.handoffs.PartnerOf(c.Request().Context(), handoff.Secret(r.Code))
+		}
 		return err
 	}
 	if p == "" { // a bare code: its handoff says whose it is
@@ -86,9 +89,14 @@ func (a *appAPI) claim(c echo.Context) error {
 	}
 	by := applink.ParseBrowser(c.Request().UserAgent(), c.Request().Header)
 	by.Class, by.InApp, by.Name = class, "", ""
-	got, err := a.handoffs.ClaimForApp(c.Request().Context(), handoff.AppTap{
-		Partner: p, Code: handoff.Secret(code), Opened: openedIn(r.Code), Challenge: r.CodeChallenge, Browser: by,
-		Device: handoff.DeviceInfo{ID: r.DeviceInfo.DeviceID, Name: r.DeviceInfo.DeviceName, Type: r.DeviceInfo.DeviceType},
+	var got handoff.AppClaim
+	err = a.guess(c, p, handoff.Secret(code), func() (bool, error) {
+		var err error
+		got, err = a.handoffs.ClaimForApp(c.Request().Context(), handoff.AppTap{
+			Partner: p, Code: handoff.Secret(code), Opened: openedIn(r.Code), Challenge: r.CodeChallenge, Browser: by, Risk: a.risky(c, p),
+			Device: handoff.DeviceInfo{ID: r.DeviceInfo.DeviceID, Name: r.DeviceInfo.DeviceName, Type: r.DeviceInfo.DeviceType},
+		})
+		return err == nil || handoff.CodeOf(err) != handoff.CodeNotFound, err
 	})
 	if err != nil {
 		return err
@@ -201,6 +209,10 @@ func (a *appAPI) sendToken(c echo.Context, t handoff.TokenAnswer) error {
 		TokenType: "end-user", ExpiresIn: max(0, int(t.ExpiresAt.Sub(a.handoffs.Now())/time.Second)), InstanceID: t.Instance,
 		PlatformURL: t.PlatformURL, HandoffID: t.Handoff, ReportURL: a.link.String() + "/v1/reports/" + t.ReportKey.Reveal(),
 		ResumeCredential: t.ResumeCredential.Reveal(), CredentialExpiresAt: t.CredentialExpiresAt, CredentialExpiresIn: t.CredentialExpiresIn,
+	}
+	if t.Response != "" {
+		back := a.public.String() + "/r/" + t.Response.Reveal()
+		w.ReturnURL = &back
 	}
 	if !t.Connect {
 		w.EndUserToken = t.Token.Reveal()

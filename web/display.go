@@ -21,6 +21,7 @@ import (
 type display struct {
 	*site
 	changes Follower
+	cookies *phoneCookies
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -122,6 +123,13 @@ func (s *site) state(h handoff.Handoff) (templates.State, error) {
 	}
 	if h.Status.Ended() {
 		return st, nil
+	}
+	if h.CodeOn(handoff.RouteTyped, now) != nil {
+		code, _, err := s.handoffs.Code(h, handoff.RouteTyped)
+		if err != nil {
+			return st, err
+		}
+		st.TypedCode = code.Reveal()
 	}
 	if rc := h.CodeOn(handoff.RouteLink, now); rc != nil {
 		link, err := s.codeLink(h, handoff.RouteLink)
@@ -237,11 +245,30 @@ func (d *display) show(c echo.Context) error {
 	if err := d.allowFrame(c, h); err != nil {
 		return err
 	}
+	if err := d.beginHere(c, h); err != nil {
+		return err
+	}
 	v, err := d.view(c, h)
 	if err != nil {
 		return err
 	}
 	return render(c, status, templates.DisplayPage(v))
+}
+
+// beginHere remembers the phone's browser that shows a display top level: going
+// on with this device's own link, it is the one that began. In a frame there is
+// no cookie; there the display's button opens a page that has one.
+func (d *display) beginHere(c echo.Context, h handoff.Handoff) error {
+	by := visitor(c)
+	onPhone := by.Class == handoff.ClassMobile || by.Class == handoff.ClassTablet
+	if !onPhone || c.Request().Header.Get("Sec-Fetch-Dest") != "document" || !h.HasRoute(handoff.RouteLocal) {
+		return nil
+	}
+	owner, err := d.cookies.owner(c)
+	if err != nil {
+		return err
+	}
+	return d.handoffs.BeginHere(c.Request().Context(), h, owner)
 }
 
 // logUnavailable notes an upstream failure that a person is told of by a page.
@@ -263,9 +290,11 @@ func (d *display) view(c echo.Context, h handoff.Handoff) (templates.Display, er
 		Framed:  h.Terms.ParentOrigin != "" && framed(c.Request()), ParentOrigin: h.Terms.ParentOrigin,
 		QR:        templates.QR{ViewBox: viewBox(1)}, // until there is a code to show
 		ReturnURL: templ.SafeURL(returnURL(h)), ExpiresAt: h.Deadline, Left: h.Deadline.Sub(now),
-		CanExtend: h.Status != handoff.StatusDelivered && h.Extensions < handoff.MaxExtensions,
-		CanLink:   h.HasRoute(handoff.RouteLink) && h.Terms.CodeMode == handoff.CodeLink,
-		CanLocal:  h.HasRoute(handoff.RouteLocal) && h.Terms.CodeMode == handoff.CodeLink && handoff.Allows(h.Terms.Scope, by.Class), CanNoPhone: true,
+		CanExtend:    h.Status != handoff.StatusDelivered && h.Extensions < handoff.MaxExtensions,
+		CanLink:      h.HasRoute(handoff.RouteLink) && h.Terms.CodeMode == handoff.CodeLink,
+		CanType:      h.HasRoute(handoff.RouteTyped) && h.Terms.CodeMode == handoff.CodeLink,
+		TypedAddress: d.typedAddress(h.Partner),
+		CanLocal:     h.HasRoute(handoff.RouteLocal) && h.Terms.CodeMode == handoff.CodeLink && handoff.Allows(h.Terms.Scope, by.Class), CanNoPhone: true,
 	}
 	v.DeepLinkURL = templ.SafeURL(st.DeepLink)
 	if v.Framed && v.OnPhone && h.Terms.CodeMode == handoff.CodeLink && st.DeepLink != "" {

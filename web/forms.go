@@ -23,7 +23,7 @@ func (d *display) act(c echo.Context, do func(context.Context, handoff.Secret) (
 // confirm serves POST /h/:key/confirm.
 func (d *display) confirm(c echo.Context) error {
 	return d.act(c, func(ctx context.Context, key handoff.Secret) (handoff.Handoff, error) {
-		return d.handoffs.Confirm(ctx, key, c.FormValue("number"))
+		return d.handoffs.Confirm(ctx, key, c.Request().PostFormValue("number"))
 	})
 }
 
@@ -45,14 +45,14 @@ func (d *display) extend(c echo.Context) error { return d.act(c, d.handoffs.Exte
 // noPhone serves POST /h/:key/no-phone.
 func (d *display) noPhone(c echo.Context) error { return d.act(c, d.handoffs.NoPhone) }
 
-// send serves POST /h/:key/send. The one route that needs no sender is the
-// copied link.
+// send serves POST /h/:key/send, for the routes that need no sender: a link to
+// copy and a code to type.
 func (d *display) send(c echo.Context) error {
-	route, err := handoff.ParseRoute(c.FormValue("route"))
+	route, err := handoff.ParseRoute(c.Request().PostFormValue("route"))
 	if err != nil {
 		return err
 	}
-	if route != handoff.RouteLink {
+	if route != handoff.RouteLink && route != handoff.RouteTyped {
 		return handoff.Errorf(handoff.CodeForbidden, "the route %s is not open here", route)
 	}
 	return d.act(c, func(ctx context.Context, key handoff.Secret) (handoff.Handoff, error) {
@@ -62,7 +62,7 @@ func (d *display) send(c echo.Context) error {
 
 // revoke serves POST /h/:key/revoke.
 func (d *display) revoke(c echo.Context) error {
-	route, err := handoff.ParseRoute(c.FormValue("route"))
+	route, err := handoff.ParseRoute(c.Request().PostFormValue("route"))
 	if err != nil {
 		return err
 	}

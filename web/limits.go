@@ -20,6 +20,11 @@ type Limiter interface {
 	// Allow counts one of kind for key and reports whether it is within the
 	// limit; if not, retryAfter is when it would be.
 	Allow(ctx context.Context, kind limit.Kind, key string) (ok bool, retryAfter time.Duration, err error)
+	// Spend takes one failure of what key has left; Restore gives it back; Left
+	// is how many there are.
+	Spend(ctx context.Context, what limit.Failure, key string) (ok bool, retryAfter time.Duration, err error)
+	Restore(ctx context.Context, what limit.Failure, key string) error
+	Left(ctx context.Context, what limit.Failure, key string) (int, error)
 }
 
 var _ Limiter = (*limit.Limiter)(nil)

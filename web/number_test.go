@@ -158,15 +158,23 @@ func TestWhoIsAsked(t *testing.T) {
 					w.call(http.MethodPost, "/v1/handoffs/"+s.made.ID+"/links", nil).json(t, &l)
 					return l.URL
 				},
+				// The display's own link, opened by its own phone, and by another.
 				"local": func(s *story) string {
+					s.desk = s.phone
+					return s.open().page(t).Find("a[data-deep-link]").AttrOr("href", "")
+				},
+				"local elsewhere": func(s *story) string {
 					return s.open().page(t).Find("a[data-deep-link]").AttrOr("href", "")
 				},
 			} {
 				s := w.begin()
-				s.open()
+				if route != "local" {
+					s.open()
+				}
 				s.landing = s.phone.get(code(s))
 				want := "ready"
-				if slices.Contains(tt.asks, route) {
+				route, elsewhere := strings.CutSuffix(route, " elsewhere")
+				if slices.Contains(tt.asks, route) || (elsewhere && slices.Contains(tt.asks, "link")) {
 					want = "number"
 				}
 				if got := s.tap().testID(t); got != want {

@@ -236,8 +236,8 @@ func TestContinueHere(t *testing.T) {
 	s.desk = w.person(iPhone)
 	display := s.open()
 	display.wantPanel(t, http.StatusOK, "panel-waiting")
-	if display.Header.Get("Set-Cookie") != "" {
-		t.Errorf("the display sets a cookie")
+	if display.Header.Get("Set-Cookie") == "" {
+		t.Errorf("a phone's display, top level, sets no cookie: it could not tell that this is the browser that began")
 	}
 	s.phone = s.desk
 	s.own = s.desk.press(display, "action-continue")

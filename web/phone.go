@@ -162,7 +162,7 @@ func (p *phone) refused(c echo.Context, h handoff.Handoff, err error) error {
 			Page:   n.Page,
 			Asked:  templates.Asked{By: device(h.Asker), Ago: p.handoffs.Now().Sub(h.CreatedAt), Label: h.Terms.Label},
 			Action: c.Request().URL.EscapedPath(), RejectAction: c.Request().URL.EscapedPath() + "/reject",
-			Attempt: rand.Text(), Opened: c.FormValue("opened"), Elsewhere: true,
+			Attempt: rand.Text(), Opened: c.Request().PostFormValue("opened"), Elsewhere: true,
 		}))
 	default:
 		return err
@@ -200,9 +200,9 @@ func (p *phone) tap(c echo.Context) (handoff.Tap, error) {
 	by := mobileVisitor(c)
 	return handoff.Tap{
 		Partner: handoff.PartnerID(c.Param("partner")), Code: handoff.Secret(c.Param("code")),
-		Opened: c.FormValue("opened"), Attempt: handoff.Secret(c.FormValue("attempt")),
+		Opened: c.Request().PostFormValue("opened"), Attempt: handoff.Secret(c.Request().PostFormValue("attempt")),
 		Visitor: handoff.Visitor{Owner: owner, Browser: by}, Device: deviceInfo(owner, by),
-		Instead: c.FormValue("instead") == "1",
+		Risk: p.risky(c, handoff.PartnerID(c.Param("partner"))), Instead: c.Request().PostFormValue("instead") == "1",
 	}, nil
 }
 
@@ -251,7 +251,7 @@ func (p *phone) reject(c echo.Context) error {
 		return err
 	}
 	path := strings.TrimSuffix(c.Request().URL.EscapedPath(), "/reject")
-	if c.FormValue("sure") != "1" {
+	if c.Request().PostFormValue("sure") != "1" {
 		l, err := p.handoffs.Land(c.Request().Context(), t.Partner, t.Code, t.Opened, handoff.Visitor{Owner: t.Visitor.Owner})
 		if err != nil && handoff.CodeOf(err) != handoff.CodeConflict {
 			return p.refused(c, l.Handoff, err)
@@ -368,7 +368,7 @@ func (p *phone) store(c echo.Context) error {
 // rejectClaim serves POST /p/:claim/reject, asked once more.
 func (p *phone) rejectClaim(c echo.Context) error {
 	ctx, key, owner := c.Request().Context(), claimKey(c), p.cookies.known(c)
-	if c.FormValue("sure") != "1" {
+	if c.Request().PostFormValue("sure") != "1" {
 		h, err := p.handoffs.PhoneStatus(ctx, key, owner)
 		if err != nil {
 			return p.refused(c, h, err)

@@ -13,8 +13,8 @@ import (
 func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, association applink.Association) {
 	api := &partnerAPI{site: s, frame: frame}
 	app := &appAPI{site: s}
-	desk := &display{site: s, changes: changes}
-	phone := &phone{site: s, changes: changes, cookies: newPhoneCookies(s.public.Scheme == "https")}
+	desk := &display{site: s, changes: changes, cookies: newPhoneCookies(s.public.Scheme == "https")}
+	phone := &phone{site: s, changes: changes, cookies: desk.cookies}
 	known := &wellKnown{site: s, association: association}
 
 	e.Pre(s.identifyRequest)
@@ -59,9 +59,12 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 	// is answered, by sending a browser to the public one.
 	p := e.Group("", browsersOnly, middleware.BodyLimit("16K"), pageHeaders(s), s.limitPages, notFramed, s.limitUnknown)
 	look := []string{"GET", "HEAD"} // programs that examine links begin with HEAD
-	p.Match(look, "/c/:partner/:code", phone.land, s.sendToPublic)
-	p.POST("/c/:partner/:code", phone.claim, s.publicHost, s.limitClaims)
-	p.POST("/c/:partner/:code/reject", phone.reject, s.publicHost)
+	p.Match(look, "/c/:partner/:code", phone.land, s.sendToPublic, s.guesses)
+	p.POST("/c/:partner/:code", phone.claim, s.publicHost, s.limitClaims, s.guesses)
+	p.POST("/c/:partner/:code/reject", phone.reject, s.publicHost, s.guesses)
+	p.GET("/t/:partner", phone.askCode, s.publicHost)
+	p.POST("/t/:partner", phone.typed, s.publicHost)
+	p.GET("/r/:response", phone.returned, s.publicHost)
 	p.GET("/p/:claim", phone.show, s.publicHost)
 	p.GET("/p/:claim/events", phone.follow, s.publicHost)
 	p.GET("/p/:claim/status", phone.status, s.publicHost)

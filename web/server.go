@@ -102,8 +102,8 @@ func New(c Config) (http.Handler, error) {
 	return e, nil
 }
 
-// Limits of our own http.Server, for whoever makes it. Streams clear the write
-// deadline one by one.
+// Limits of every http.Server of ours: slow headers, slow bodies and idle
+// connections all end. Streams clear the write deadline one by one.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second

@@ -57,7 +57,8 @@ const defaultUpkeep = 600 // a minute
 // 26 years to have an even chance of hitting one of 1,000 live codes.
 const (
 	failuresPerNetwork = 5
-	failuresPerPartner = 100
+	// FailuresPerPartner is how many a partner's people have together.
+	FailuresPerPartner = 100
 	failureWindow      = 10 * time.Minute
 )
 
@@ -87,7 +88,7 @@ func New(r Rates, now func() time.Time) (*Limiter, error) {
 	}
 	l := &Limiter{now: now, start: now(), rates: make(map[Kind]*rate), failures: map[Failure]*budget{
 		TypedPerNetwork: newBudget(failuresPerNetwork, failureWindow, maxKeys),
-		TypedPerPartner: newBudget(failuresPerPartner, failureWindow, maxKeys),
+		TypedPerPartner: newBudget(FailuresPerPartner, failureWindow, maxKeys),
 	}}
 	for k, v := range map[Kind]Rate{
 		CreatesPerPartner: r.CreatesPerPartner, ClaimsPerNetwork: r.ClaimsPerNetwork, PagesPerNetwork: r.PagesPerNetwork,
