@@ -73,13 +73,11 @@ func (s *site) within(c echo.Context, kind limit.Kind, key string) error {
 // would use a whole office's share up; it is bounded by the page instead.
 func (s *site) limitPages(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		kind, key := limit.PagesPerNetwork, ""
+		kind, key := limit.PagesPerNetwork, s.network(c)
 		switch path.Base(c.Path()) {
 		case "events", "status", "qr.svg", "qr.png":
 			hash := handoff.HashOf(handoff.Secret(c.ParamValues()[0]))
 			kind, key = limit.UpkeepPerPage, hex.EncodeToString(hash[:])
-		default:
-			key = s.network(c)
 		}
 		if err := s.within(c, kind, key); err != nil {
 			return err

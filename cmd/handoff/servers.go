@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/handoff-portal/handoff/web"
 )
 
 // shutdownLimit is how long open requests may take once we are told to stop.
@@ -35,18 +37,9 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return ln, nil
 }
 
-// server returns an http.Server with every timeout set: slow headers, slow
-// bodies and idle connections all end. A stream clears its write deadline itself.
+// server returns an http.Server with the portal's timeouts, whatever the site.
 func (s site) server(log *slog.Logger) *http.Server {
-	srv := &http.Server{
-		Handler:           s.handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      45 * time.Second, // longer than one upstream step with its retries
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(log.With("site", s.name).Handler(), slog.LevelDebug),
-	}
+	srv := web.NewServer(s.handler, log.With("site", s.name))
 	if s.onShutdown != nil {
 		srv.RegisterOnShutdown(s.onShutdown)
 	}
