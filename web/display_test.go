@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/platform/platformsim"
 )
 
 // status is the display's state as JSON.
@@ -261,15 +262,22 @@ func TestFourth(t *testing.T) {
 // TestExpiry: at the deadline the platform is asked once more.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, brief)
 	running, done, waiting := w.delivered(), w.delivered(), w.begin(map[string]any{"returnUrl": "http://localhost:8999/done?order=7"})
 	waiting.open()
 	for _, s := range []*story{running, done} {
 		s.report("started")
 	}
-	// Past the last question before the deadline; only the final one can tell.
+	// The last question before the deadline gets no answer: only the final one can tell.
+	logged := len(w.logs.String())
+	if err := w.sim.Fault(platformsim.Fault{Call: "state", Kind: "status", Status: 404, Count: 2}); err != nil {
+		t.Fatal(err)
+	}
 	w.clock.advance(time.Hour - time.Second)
 	w.wantStatus(waiting.made.ID, "expired")
+	for _, s := range []*story{running, done} {
+		w.wantLogged(logged, "journey_state_unknown", map[string]string{"handoff": s.made.ID})
+	}
 	if err := w.sim.SetJourney(done.made.InstanceID, finished); err != nil {
 		t.Fatal(err)
 	}
