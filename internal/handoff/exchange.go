@@ -203,6 +203,7 @@ func (h Handoff) Tick(now time.Time) (next Handoff, ask bool, err error) {
 		// the answer, the next one finds the deadline passed and Final set.
 		h.Poll.Final, h.Poll.Next = true, now.Add(WorkLease)
 		h.Deadline = now.Add(WorkLease)
+		h = h.dropRival(ReasonReleased, "") // nothing but the end follows, its lapse neither
 		return h, true, nil
 	}
 	if h.Status == StatusClaimed && !h.Claim.Until.IsZero() && !now.Before(h.Claim.Until) {

@@ -67,7 +67,7 @@ func (s *Service) Returned(ctx context.Context, response, owner Secret) (Handoff
 		return h, "", err
 	}
 	key, ok := s.claimKey(h, Tap{Visitor: Visitor{Owner: owner}})
-	if h.Claim == nil || !h.Claim.Response.Matches(response) || !ok {
+	if h.Claim == nil || !h.Claim.Response.Matches(response) || !h.Claim.Owner.Matches(owner) || !ok {
 		return h, "", Errorf(CodeForbidden, "this is not the browser that began")
 	}
 	h, err = s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
