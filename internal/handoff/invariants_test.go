@@ -150,7 +150,9 @@ func changeFaults(was, is handoff.Handoff, now time.Time) []string {
 	at := was.Status
 	for _, e := range is.Events[min(len(was.Events), len(is.Events)):] {
 		if s, err := handoff.ParseStatus(string(e.Type)); err == nil {
-			fault(at.Ended() || !s.Ended() && !slices.Contains(ways()[at], s), "%s may not follow %s", s, at)
+			rivalWon := was.Rival != nil && past(at) && s == handoff.StatusClaimed
+			may := s.Ended() || rivalWon || slices.Contains(ways()[at], s)
+			fault(at.Ended() || !may, "%s may not follow %s", s, at)
 			at = s
 		}
 		fault(!e.At.Equal(now), "event %d is of %s, at %s", e.Seq, e.At, now)
@@ -202,6 +204,13 @@ func standingFaults(h handoff.Handoff) []string {
 	if h.Claim != nil {
 		found = append(found, claimFaults(h, *h.Claim)...)
 	}
+	if r := h.Rival; r != nil {
+		fault(!past(h.Status), "a rival with a %s handoff", h.Status)
+		fault(r.Number == nil, "a rival without a number")
+		fault(r.Tries >= handoff.MaxTries, "a rival after %d wrong numbers", r.Tries)
+		fault(r.Pickup != nil || r.Given != nil, "a rival with a token")
+		fault(h.Claim != nil && (r.Hash == h.Claim.Hash || r.Owner == h.Claim.Owner), "a claim is its own rival")
+	}
 	return found
 }
 
@@ -221,6 +230,8 @@ func claimFaults(h handoff.Handoff, c handoff.Claim) []string {
 	fault(slices.ContainsFunc(h.Former, func(f handoff.Former) bool { return f.Hash == c.Hash }), "the claim in force is a former one too")
 	switch {
 	case ended:
+	case h.Confirmed == "number": // a rival's, for one, was asked for whatever the policy says
+		fault(c.Number == nil, "confirmed by a number, and none was asked for")
 	case h.Terms.Confirmation == handoff.ConfirmNever, c.Route == handoff.RouteLocal && c.Here:
 		fault(c.Number != nil, "a number where the policy asks for none")
 	case h.Terms.Confirmation == handoff.ConfirmAlways:

@@ -108,6 +108,7 @@ type walk struct {
 	apps      []foundApp
 	pickups   []foundPickup
 	reports   []handoff.Secret
+	responses []handoff.Secret
 	numbers   map[handoff.Hash]string // by claim, as its phone shows it
 	typed     map[handoff.Hash]bool   // the claims whose right number was typed
 	given     map[handoff.Secret]receiver
@@ -347,6 +348,9 @@ func (w *walk) examineAtRest(h handoff.Handoff) {
 	}
 	for _, r := range w.reports {
 		open("a report key", r)
+	}
+	for _, r := range w.responses {
+		open("a response code", r)
 	}
 }
 

@@ -32,6 +32,8 @@ func (w *walk) allSteps() []step {
 		{"renew the code", 3, w.renewCode},
 		{"extend", 4, w.extend},
 		{"continue here", 4, w.continueHere},
+		{"begin here", 2, w.beginHere},
+		{"return", 3, w.comeBack},
 		{"watch", 5, w.watch},
 		{"refuse a code", 2, w.refuse},
 		{"refuse a claim", 1, w.refuseClaim},
@@ -194,6 +196,7 @@ func (w *walk) claim() error {
 	h, key, err := w.svc().Claim(w.t.Context(), handoff.Tap{
 		Partner: partnerID, Code: code, Opened: w.codes[i].opened, Visitor: v, Device: d,
 		Attempt: handoff.Secret(fmt.Sprintf("attempt-%d-of-%s", w.rng.IntN(3), v.Owner.Reveal())),
+		Instead: w.chance(30), Risk: w.chance(10),
 	})
 	if err != nil {
 		return err
@@ -253,6 +256,14 @@ func (w *walk) appClaim() error {
 	return nil
 }
 
+// asking is the claim whose number the display asks for, if it asks for one.
+func asking(h handoff.Handoff) *handoff.Claim {
+	if h.Rival != nil {
+		return h.Rival
+	}
+	return h.Claim
+}
+
 // confirm types a number on a display: the right one in half of the cases.
 func (w *walk) confirm() error {
 	d, ok := oneOf(w, w.displays)
@@ -260,14 +271,14 @@ func (w *walk) confirm() error {
 		return nil
 	}
 	for range 4 { // where a number is asked for, people see it
-		if c := w.store.now(d.id).Claim; c == nil || w.numbers[c.Hash] == "" {
+		if c := asking(w.store.now(d.id)); c == nil || w.numbers[c.Hash] == "" {
 			d, _ = oneOf(w, w.displays)
 		}
 	}
-	before := w.store.now(d.id)
+	claim := asking(w.store.now(d.id))
 	number, right, first := pick(w, "", "0000", "12345", "٤٨٣١"), false, false
-	if before.Claim != nil {
-		if known := w.numbers[before.Claim.Hash]; known != "" {
+	if claim != nil {
+		if known := w.numbers[claim.Hash]; known != "" {
 			number = known
 			if right = w.chance(55); !right {
 				last := known[3]
@@ -276,14 +287,14 @@ func (w *walk) confirm() error {
 		}
 		if right { // as people type it
 			number = pick(w, number, number[:2]+" "+number[2:], arabic(number))
-			first = !w.typed[before.Claim.Hash]
-			w.typed[before.Claim.Hash] = true
+			first = !w.typed[claim.Hash]
+			w.typed[claim.Hash] = true
 		}
 	}
 	h, err := w.svc().Confirm(w.t.Context(), d.key, number)
 	w.say(" %s right=%t: %s", d.id, right, h.Status)
 	if first && err != nil {
-		delete(w.typed, before.Claim.Hash)
+		delete(w.typed, claim.Hash)
 	}
 	if right && err == nil && h.Status != handoff.StatusConfirmed {
 		w.fault("%s: the right number %s left it %s", h.ID, number, h.Status)
@@ -387,6 +398,9 @@ func (w *walk) receive(a handoff.TokenAnswer, by string, claim handoff.Hash, ver
 		w.fault("%s: a token was given to a claim that is not in force", a.Handoff)
 	}
 	w.reports = append(w.reports, a.ReportKey)
+	if a.Response != "" {
+		w.responses = append(w.responses, a.Response)
+	}
 }
 
 func (w *walk) pickUp() error {
@@ -459,6 +473,31 @@ func (w *walk) renewCode() error {
 
 func (w *walk) extend() error {
 	return w.atDisplay(func(key handoff.Secret) (handoff.Handoff, error) { return w.svc().Extend(w.t.Context(), key) })
+}
+
+func (w *walk) beginHere() error {
+	d, ok := oneOf(w, w.displays)
+	if !ok {
+		return nil
+	}
+	v, _ := w.phone()
+	w.say(" %s by %s", d.id, v.Owner.Reveal())
+	return w.svc().BeginHere(w.t.Context(), w.store.now(d.id), v.Owner)
+}
+
+// comeBack is an app's return to a browser: only to the one that began.
+func (w *walk) comeBack() error {
+	response, ok := oneOf(w, w.responses)
+	if !ok {
+		return nil
+	}
+	v, _ := w.phone()
+	h, key, err := w.svc().Returned(w.t.Context(), response, v.Owner)
+	w.say(" %s by %s", h.ID, v.Owner.Reveal())
+	if c := w.store.now(h.ID).Claim; err == nil && (c == nil || !c.Owner.Matches(v.Owner) || c.Hash != handoff.HashOf(key)) {
+		w.fault("%s: a browser that did not begin was told the page of the one that did", h.ID)
+	}
+	return err
 }
 
 func (w *walk) watch() error {
