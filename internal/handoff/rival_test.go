@@ -7,14 +7,14 @@ import (
 	"github.com/handoff-portal/handoff/internal/handoff"
 )
 
-// instead asks for the handoff in place of the phone that holds it.
-func (d *desk) instead(owner, code handoff.Secret) (key handoff.Secret) {
+// instead asks for the handoff for Ben, in place of the phone that holds it.
+func (d *desk) instead(code handoff.Secret) (key handoff.Secret) {
 	d.t.Helper()
-	t := tap(owner, code)
+	t := tap(ben, code)
 	t.Instead = true
 	_, key, err := d.svc.Claim(d.t.Context(), t)
 	if err != nil {
-		d.t.Fatalf("Claim(%s instead): %v", owner.Reveal(), err)
+		d.t.Fatalf("Claim(ben instead): %v", err)
 	}
 	return key
 }
@@ -26,7 +26,7 @@ func TestRival(t *testing.T) {
 		d.open()
 		code := d.code(handoff.RouteQR)
 		annas, _ := d.deliver()
-		bens := d.instead(ben, code)
+		bens := d.instead(code)
 		number := d.page(bens, ben).Number
 		d.want(handoff.StatusDelivered)
 		_, err := d.svc.Reopen(t.Context(), bens, ben)
@@ -38,7 +38,7 @@ func TestRival(t *testing.T) {
 		wantOutcome(t, "PhonePage(the rival, after two wrong numbers)", err, "gone/released")
 		d.want(handoff.StatusDelivered)
 
-		bens = d.instead(ben, code)
+		bens = d.instead(code)
 		if h := d.number(d.page(bens, ben).Number); h.Status != handoff.StatusConfirmed || h.Confirmed != "number" {
 			t.Errorf("Confirm(the rival's number) = %s by %q, want confirmed by number", h.Status, h.Confirmed)
 		}
@@ -63,7 +63,7 @@ func TestRivalDoesNotReturn(t *testing.T) {
 		if err != nil || a.Response == "" {
 			t.Fatalf("PickUp() = response code %t, %v, want one", a.Response != "", err)
 		}
-		d.instead(ben, code)
+		d.instead(code)
 		_, _, err = d.svc.Returned(t.Context(), a.Response, ben)
 		wantOutcome(t, "Returned(to the rival)", err, "forbidden")
 		_, mine, err := d.svc.Returned(t.Context(), a.Response, anna)
@@ -80,7 +80,7 @@ func TestRivalAtTheDeadline(t *testing.T) {
 		code := d.code(handoff.RouteQR)
 		d.deliver()
 		time.Sleep(10 * time.Second)
-		d.instead(ben, code)
+		d.instead(code)
 		time.Sleep(50 * time.Second)
 		d.dieIn("state", func() { _ = d.svc.Tick(t.Context(), d.id) })
 		time.Sleep(10 * time.Second) // the rival's lease is over, the last question is still out
