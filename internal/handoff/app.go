@@ -287,9 +287,14 @@ func (s *Service) Report(ctx context.Context, key Secret, r Report) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) { return h.Reported(r, now) })
-	if CodeOf(err) == CodeGone {
-		return nil
-	}
+	_, err = s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
+		if h.live(now) != nil { // after an end an app says nothing new
+			return h, errUnchanged
+		}
+		if h.Claim == nil || !h.Claim.Report.Matches(key) {
+			return h, Gone(ReasonReleased)
+		}
+		return h.Reported(r, now)
+	})
 	return err
 }

@@ -190,6 +190,7 @@ type Former struct {
 	Owner     Hash // of the phone's cookie or the app's device id
 	Reason    Reason
 	Cause     Cause  // with ReasonReleased: wrong numbers, or the wrong device
+	Report    Hash   // of its report key
 	Challenge string // of an app
 	Pickups   []Hash
 }
@@ -268,6 +269,7 @@ func (h Handoff) Keys() []Key {
 	}
 	for _, f := range h.Former {
 		add(KeyClaim, f.Hash)
+		add(KeyReport, f.Report)
 		for _, p := range f.Pickups {
 			add(KeyPickup, p)
 		}

@@ -23,11 +23,10 @@ type AppID string
 type InstanceID string
 
 var (
-	idForm         = regexp.MustCompile(`^ho_[A-Za-z0-9_-]{22}$`)
-	instanceForm   = regexp.MustCompile(`^[A-Za-z0-9_-]{16,64}$`)
-	capabilityForm = regexp.MustCompile(`^[A-Za-z0-9_-]{22,64}$`)
-	challengeForm  = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
-	verifierForm   = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
+	idForm        = regexp.MustCompile(`^ho_[A-Za-z0-9_-]{22}$`)
+	instanceForm  = regexp.MustCompile(`^[A-Za-z0-9_-]{16,64}$`)
+	challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+	verifierForm  = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
 )
 
 // ParseID returns s as an ID. Malformed input is CodeNotFound, as an unknown one is.

@@ -141,6 +141,9 @@ func (s *Service) claim(ctx context.Context, a arrived, t Tap) (Handoff, Secret,
 	if !Allows(h.Terms.Scope, t.Visitor.Browser.Class) {
 		return h, "", Errorf(CodeDeviceNotAllowed, "this step needs another class of device")
 	}
+	if t.Visitor.Owner == "" {
+		return h, "", Errorf(CodeInvalid, "a phone's browser needs its cookie")
+	}
 	if len(t.Attempt) < 16 || len(t.Attempt) > 64 {
 		return h, "", Errorf(CodeInvalid, "the form is not complete: open the link again")
 	}

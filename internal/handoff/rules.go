@@ -246,7 +246,7 @@ func (h Handoff) retire(why Reason, cause Cause) Handoff {
 // formerly remembers c and why it is no claim any more.
 func (h Handoff) formerly(c *Claim, why Reason, cause Cause) Handoff {
 	h.Former = append(slices.Clip(h.Former), Former{
-		Hash: c.Hash, Owner: c.Owner, Reason: why, Cause: cause, Challenge: c.Challenge, Pickups: c.pickups(),
+		Hash: c.Hash, Owner: c.Owner, Reason: why, Cause: cause, Challenge: c.Challenge, Report: c.Report, Pickups: c.pickups(),
 	})
 	if n := len(h.Former) - MaxFormer; n > 0 {
 		h.Former = h.Former[n:]

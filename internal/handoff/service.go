@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -103,12 +104,7 @@ func (h Handoff) HasRoute(r Route) bool {
 	if r == RouteQR || r == RoutePartner {
 		return true
 	}
-	for _, have := range h.Terms.Routes {
-		if have == r {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(h.Terms.Routes, r)
 }
 
 // Code returns the live code of a route; ok is false if there is none.

@@ -224,7 +224,7 @@ const (
 
 	MaxBurnt      = 3   // claims burnt by wrong numbers, until a new code is asked for
 	MaxTries      = 2   // numbers typed for one claim
-	MaxOpens      = 10  // fresh app links for one claim
+	MaxOpens      = 11  // app links for one claim: the first, and ten fresh ones
 	MaxExtensions = 10  // times the deadline may be put off
 	MaxLive       = 3   // live handoffs of one instance
 	MaxEvents     = 300 // changes of one handoff; past them only ends are recorded

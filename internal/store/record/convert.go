@@ -191,14 +191,14 @@ func (c claim) domain() handoff.Claim {
 func storedFormer(f handoff.Former) former {
 	return former{
 		Hash: hash(f.Hash), Owner: hash(f.Owner), Reason: string(f.Reason), Cause: string(f.Cause),
-		Challenge: f.Challenge, Pickups: each(f.Pickups, storedHash),
+		Challenge: f.Challenge, Report: hash(f.Report), Pickups: each(f.Pickups, storedHash),
 	}
 }
 
 func (f former) domain() handoff.Former {
 	return handoff.Former{
 		Hash: handoff.Hash(f.Hash), Owner: handoff.Hash(f.Owner), Reason: handoff.Reason(f.Reason), Cause: handoff.Cause(f.Cause),
-		Challenge: f.Challenge, Pickups: each(f.Pickups, hash.domain),
+		Challenge: f.Challenge, Report: handoff.Hash(f.Report), Pickups: each(f.Pickups, hash.domain),
 	}
 }
 

@@ -153,6 +153,7 @@ type claim struct {
 }
 
 type former struct {
+	Report    hash   `json:"rh,omitzero"`
 	Hash      hash   `json:"h,omitzero"`
 	Owner     hash   `json:"own,omitzero"`
 	Reason    string `json:"why,omitzero"`
