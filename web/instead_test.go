@@ -192,7 +192,7 @@ func TestGuessingTypedCodes(t *testing.T) {
 }
 
 func wrongDigits(digits string) string {
-	last := byte('0' + (digits[9]-'0'+1)%10)
+	last := '0' + (digits[9]-'0'+1)%10
 	return digits[:9] + string(last)
 }
 
