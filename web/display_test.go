@@ -203,12 +203,12 @@ func TestLinkAtTheDisplay(t *testing.T) {
 	w := newWorld(t)
 	s := w.begin()
 	s.open()
-	first, second := s.copied(), ""
+	first := s.copied()
 	a := s.open()
 	if got := a.forms(t); !slices.Contains(got, "action-revoke-link") {
 		t.Errorf("the display with a link offers %v, want to stop it", got)
 	}
-	second = s.desk.post(s.made.DisplayURL+"/send", url.Values{"route": {"link"}}).page(t).Find(`[data-testid="link"]`).AttrOr("value", "")
+	second := s.desk.post(s.made.DisplayURL+"/send", url.Values{"route": {"link"}}).page(t).Find(`[data-testid="link"]`).AttrOr("value", "")
 	if second == first || second == "" {
 		t.Fatalf("a second link = %q, want another than the first", second)
 	}

@@ -107,7 +107,7 @@ func (l *logs) since(t testing.TB, n int) []line {
 }
 
 // wantLogged waits for a line after the first n bytes of the log.
-func (w *world) wantLogged(n int, msg string, has map[string]string) line {
+func (w *world) wantLogged(n int, msg string, has map[string]string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
@@ -124,7 +124,7 @@ func (w *world) wantLogged(n int, msg string, has map[string]string) line {
 				fits = fits && l.str(key) == want
 			}
 			if fits {
-				return l
+				return
 			}
 		}
 		select {
@@ -163,22 +163,20 @@ func (a answer) link(t testing.TB, testID string) string {
 }
 
 // wantPage checks the status and the main part of a page.
-func (a answer) wantPage(t testing.TB, status int, testID string) answer {
+func (a answer) wantPage(t testing.TB, status int, testID string) {
 	t.Helper()
 	if got := a.testID(t); a.StatusCode != status || got != testID {
 		t.Fatalf("%s answers %d with %q, want %d with %q", a.url.Path, a.StatusCode, got, status, testID)
 	}
-	return a
 }
 
 // wantPanel checks the status and the screen of a display.
-func (a answer) wantPanel(t testing.TB, status int, panel string) answer {
+func (a answer) wantPanel(t testing.TB, status int, panel string) {
 	t.Helper()
 	a.wantPage(t, status, "display")
 	if got := a.panel(t); got != panel {
 		t.Fatalf("%s shows %q, want %q", a.url.Path, got, panel)
 	}
-	return a
 }
 
 // wantProblem checks a failure of the API.

@@ -35,7 +35,7 @@ func decodeQR(t testing.TB, picture []byte) string {
 }
 
 // each runs a test for both versions of the platform, on one host and on two.
-func each(t *testing.T, test func(t *testing.T, w *world), change ...func(*setting)) {
+func each(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	for _, version := range []platform.Version{platform.V1, platform.V2} {
 		for _, two := range []bool{false, true} {
@@ -45,7 +45,7 @@ func each(t *testing.T, test func(t *testing.T, w *world), change ...func(*setti
 			}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				test(t, newWorld(t, append(change, func(s *setting) { s.version, s.twoHosts = version, two })...))
+				test(t, newWorld(t, func(s *setting) { s.version, s.twoHosts = version, two }))
 			})
 		}
 	}

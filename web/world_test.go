@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -329,9 +330,7 @@ func (w *world) create(more ...map[string]any) wire {
 	w.t.Helper()
 	body := map[string]any{"instanceId": newInstance()}
 	for _, m := range more {
-		for k, v := range m {
-			body[k] = v
-		}
+		maps.Copy(body, m)
 	}
 	a := w.call(http.MethodPost, "/v1/handoffs", body)
 	if a.StatusCode != http.StatusCreated {
