@@ -43,8 +43,8 @@ func TestOpenAgain(t *testing.T) {
 func TestOpenTooOften(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	s := w.connected() // the first of ten
-	for range handoff.MaxOpens - 1 {
+	s := w.connected()
+	for range handoff.MaxOpens - 1 { // the first link is no fresh one
 		s.own = s.phone.press(s.own, "try-again")
 		s.own.wantPage(t, http.StatusOK, "ready")
 	}
