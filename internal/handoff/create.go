@@ -37,6 +37,7 @@ func (s *Service) Create(ctx context.Context, n NewHandoff) (Handoff, error) {
 		ID: newID(), Partner: n.Partner, App: n.App, Instance: n.Instance, Terms: n.Terms,
 		SupportRef: newSupportRef(), CreatedAt: now, Deadline: now.Add(n.Terms.ExpiresIn),
 		DisplayHash: HashOf(key),
+		Outbox:      channels(s.post.deliverer.Endpoints(n.Partner)),
 	}
 	h.DisplayKey = s.vault.Seal(h.label("display"), []byte(key))
 	h = h.reach(StatusCreated, now)

@@ -76,6 +76,9 @@ type Handoff struct {
 	Confirmed string
 	Report    Report // what the app said last
 	Hint      Hint   // what a phone's page said of itself before the claim
+
+	Notices []Notice  // the statuses reached, for the partner's endpoints; oldest first
+	Outbox  []Channel // one for each endpoint there was when it was created
 }
 
 // Event is one change of a handoff, numbered without gaps.
@@ -292,15 +295,24 @@ func (h Handoff) Keys() []Key {
 func SupportKey(ref string) Key { return NewKey(KeySupport, HashOf(Secret(ref))) }
 
 // DueAt is when h next needs the worker: a deadline, a lapse, something to
-// forget or to ask; after an end, when the record itself is forgotten.
+// forget, to ask or to tell; after an end, when the record itself is forgotten,
+// which is not before everybody was told.
 func (h Handoff) DueAt() time.Time {
 	due := h.Deadline
 	if h.Status.Ended() {
 		due = h.PurgeAt()
+		if h.Untold() {
+			due = farOff()
+		}
 	}
 	sooner := func(t time.Time) {
 		if !t.IsZero() && t.Before(due) {
 			due = t
+		}
+	}
+	for i := range h.Outbox {
+		if at, ok := h.Outbox[i].DueAt(); ok {
+			sooner(at)
 		}
 	}
 	if c := h.Claim; c != nil {
@@ -326,7 +338,10 @@ func (h Handoff) DueAt() time.Time {
 	return due
 }
 
-// PurgeAt is when an ended handoff is forgotten.
+// farOff is later than anything that is ever due.
+func farOff() time.Time { return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// PurgeAt is when an ended handoff is forgotten, if everybody was told of it.
 func (h Handoff) PurgeAt() time.Time { return h.EndedAt.Add(h.Terms.Retain) }
 
 // CodeOn returns the live code of a route, or nil.

@@ -23,10 +23,10 @@ func (h Handoff) record(t EventType, now time.Time) Handoff {
 	return h
 }
 
-// reach moves h to a status and records it.
+// reach moves h to a status, records it, and has the partner told.
 func (h Handoff) reach(s Status, now time.Time) Handoff {
 	h.Status = s
-	return h.record(EventType(s), now)
+	return h.record(EventType(s), now).told(now)
 }
 
 // GoneReason is why everything that belonged to an ended handoff is gone.

@@ -17,16 +17,18 @@ type Service struct {
 	vault     Vault
 	platforms Platforms
 	notifier  Notifier
+	post      *post
 	now       func() time.Time
 	log       *slog.Logger
 }
 
-// Config is what a Service needs; every field is required but Now.
+// Config is what a Service needs; every field is required but Deliverer and Now.
 type Config struct {
 	Store     Store
 	Vault     Vault
 	Platforms Platforms
 	Notifier  Notifier
+	Deliverer Deliverer // default: one that no partner has endpoints at
 	Log       *slog.Logger
 	Now       func() time.Time // default: time.Now
 }
@@ -36,7 +38,12 @@ func NewService(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{store: c.Store, vault: c.Vault, platforms: c.Platforms, notifier: c.Notifier, now: c.Now, log: c.Log}
+	if c.Deliverer == nil {
+		c.Deliverer = nobody{}
+	}
+	return &Service{
+		store: c.Store, vault: c.Vault, platforms: c.Platforms, notifier: c.Notifier, post: newPost(c.Deliverer), now: c.Now, log: c.Log,
+	}
 }
 
 // update applies a rule and tells the followers if people can see a difference.

@@ -3,6 +3,7 @@ package handoff
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,15 +15,21 @@ const (
 )
 
 // Run makes of handoffs what time makes of them: leases lapse, tokens are
-// forgotten, the journeys of delivered handoffs are asked for, deadlines end
-// them, and old records go. It returns when ctx is cancelled and the last
-// question is answered. Any number of processes may run it on one store.
+// forgotten, the journeys of delivered handoffs are asked for, partners are told,
+// deadlines end them, and old records go. It returns when ctx is cancelled, the
+// last question is answered and the last message sent or broken off. Any number
+// of processes may run it on one store.
 func (s *Service) Run(ctx context.Context) {
+	defer s.post.sending.Wait()
 	tick := time.NewTicker(workEvery)
 	defer tick.Stop()
 	for {
-		if err := s.work(ctx); err != nil && ctx.Err() == nil {
+		more, err := s.work(ctx)
+		if err != nil && ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "worker_failed", "error", err)
+		}
+		if more && err == nil && ctx.Err() == nil {
+			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -32,32 +39,36 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
-// Work goes once through what is due, and returns when it is done.
-func (s *Service) work(ctx context.Context) error {
+// work goes once through what is due, and returns when it is done, but for the
+// messages that are still being sent. more is set if not all of it fitted, and
+// nothing stands in the way of the rest.
+func (s *Service) work(ctx context.Context) (more bool, err error) {
 	ids, err := s.store.Due(ctx, s.now(), workBatch)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var wg sync.WaitGroup
+	var failed atomic.Bool
 	places := make(chan struct{}, workAtOnce)
 	for _, id := range ids {
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
 			if err := s.tick(ctx, id); err != nil && CodeOf(err) != CodeNotFound && ctx.Err() == nil {
+				failed.Store(true)
 				s.log.ErrorContext(ctx, "worker_step_failed", "handoff", id, "error", err)
 			}
 		})
 	}
 	wg.Wait()
-	return nil
+	return len(ids) == workBatch && !failed.Load(), nil
 }
 
 // tick makes of one handoff what is due.
 func (s *Service) tick(ctx context.Context, id ID) error {
 	ask, purge := false, false
 	h, err := s.update(ctx, id, func(h Handoff, now time.Time) (Handoff, error) {
-		ask, purge = false, h.Status.Ended() && !now.Before(h.PurgeAt())
+		ask, purge = false, h.Forgotten(now)
 		if purge {
 			return h, errUnchanged
 		}
@@ -70,6 +81,9 @@ func (s *Service) tick(ctx context.Context, id ID) error {
 	}
 	if purge {
 		return s.store.Delete(ctx, id)
+	}
+	if err := s.tell(ctx, h); err != nil {
+		return err
 	}
 	if !ask {
 		return nil

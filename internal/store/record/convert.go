@@ -47,6 +47,9 @@ func stored(h handoff.Handoff) handoffRecord {
 		Confirmed: h.Confirmed,
 		Report:    string(h.Report),
 		Hint:      hint(h.Hint),
+
+		Notices: each(h.Notices, storedNotice),
+		Outbox:  each(h.Outbox, storedChannel),
 	}
 }
 
@@ -90,6 +93,9 @@ func (r handoffRecord) handoff() handoff.Handoff {
 		Confirmed: r.Confirmed,
 		Report:    handoff.Report(r.Report),
 		Hint:      handoff.Hint(r.Hint),
+
+		Notices: each(r.Notices, notice.domain),
+		Outbox:  each(r.Outbox, channel.domain),
 	}
 }
 

@@ -72,6 +72,9 @@ type handoffRecord struct {
 	Confirmed string `json:"conf,omitzero"`
 	Report    string `json:"rep,omitzero"`
 	Hint      hint   `json:"hint,omitzero"`
+
+	Notices []notice  `json:"ntc,omitempty"`
+	Outbox  []channel `json:"out,omitempty"`
 }
 
 type terms struct {
@@ -199,4 +202,40 @@ type poll struct {
 type hint struct {
 	InApp string `json:"in,omitzero"`
 	Store bool   `json:"st,omitzero"`
+}
+
+type notice struct {
+	Seq       int       `json:"n,omitzero"`
+	Status    string    `json:"st,omitzero"`
+	At        time.Time `json:"at,omitzero"`
+	Route     string    `json:"r,omitzero"`
+	Class     string    `json:"c,omitzero"`
+	OS        string    `json:"os,omitzero"`
+	Confirmed string    `json:"conf,omitzero"`
+	Cause     string    `json:"why,omitzero"`
+}
+
+type channel struct {
+	To        string    `json:"to,omitzero"`
+	Sends     []send    `json:"s,omitempty"`
+	Gone      bool      `json:"gone,omitzero"`
+	Lost      int       `json:"lost,omitzero"`
+	Sending   *sending  `json:"now,omitempty"`
+	NotBefore time.Time `json:"nb,omitzero"`
+}
+
+type send struct {
+	Seq      int       `json:"n,omitzero"`
+	State    string    `json:"st,omitzero"`
+	Attempts int       `json:"a,omitzero"`
+	Next     time.Time `json:"nx,omitzero"`
+	Last     time.Time `json:"at,omitzero"`
+	Outcome  string    `json:"o,omitzero"`
+	Again    bool      `json:"re,omitzero"`
+}
+
+type sending struct {
+	Seq   int       `json:"n,omitzero"`
+	By    hash      `json:"by,omitzero"`
+	Until time.Time `json:"til,omitzero"`
 }
