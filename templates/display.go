@@ -60,10 +60,15 @@ func (d Display) now() string {
 // class is the body's.
 func (d Display) class() string {
 	if d.framed() {
-		return "display framed"
+		return classFramed
 	}
 	return "display"
 }
+
+// classFramed is the class of a framed display's body. Its content is hidden until
+// our stylesheet shows it: a frame that is sandboxed without its origin can have
+// neither sheet nor script of ours, and must show nothing.
+const classFramed = "display framed"
 
 // parent is the origin to post messages to, or empty.
 func (d Display) parent() string {
@@ -142,7 +147,8 @@ func stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format(time.RFC3339)
+	// With fractions: a clock cut to the second would promise a minute too many.
+	return t.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 }
 
 // progressClass marks a step of the progress bar as done, current or to come.

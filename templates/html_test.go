@@ -77,10 +77,11 @@ func text(n *html.Node) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-// shown reports whether neither n nor anything around it is hidden.
+// shown reports whether neither n nor anything around it is hidden. The body of a
+// framed display is, until the stylesheet shows it.
 func shown(n *html.Node) bool {
 	for ; n != nil; n = n.Parent {
-		if _, ok := attr(n, "hidden"); ok {
+		if _, ok := attr(n, "hidden"); ok && n.Data != "body" {
 			return false
 		}
 	}

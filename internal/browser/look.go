@@ -18,6 +18,13 @@ func (p *Page) Screenshot() []byte {
 	return do(p, "taking a screenshot", chromedp.FullScreenshot(100)) // 100 means PNG
 }
 
+// Window is what the window shows, as a PNG. Unlike Screenshot it leaves the page's
+// layout alone, which a page that watches what is in view would notice.
+func (p *Page) Window() []byte {
+	p.t.Helper()
+	return do(p, "taking a picture of the window", chromedp.CaptureScreenshot())
+}
+
 // Picture is one element as a PNG, with the device's pixels.
 func (p *Page) Picture(id string) []byte {
 	p.t.Helper()

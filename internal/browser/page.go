@@ -209,9 +209,27 @@ func (p *Page) Popup(id string) *Page {
 // has no page of its own here: use Eval.
 func (p *Page) Frame(prefix string) *Page {
 	p.t.Helper()
-	found := p.await("a frame of "+prefix, func(info *target.Info) bool {
+	return p.inside(p.await("a frame of "+prefix, func(info *target.Info) bool {
 		return info.Type == "iframe" && strings.HasPrefix(info.URL, prefix)
-	})
+	}))
+}
+
+// Frames are the frames that are there now, from other sites than the page around
+// them. One that the browser blocks is among them: it shows the browser's own page.
+func (p *Page) Frames() []*Page {
+	p.t.Helper()
+	var list []*Page
+	for _, info := range p.targets() {
+		if info.Type == "iframe" {
+			list = append(list, p.inside(info.TargetID))
+		}
+	}
+	return list
+}
+
+// inside attaches to a frame.
+func (p *Page) inside(found target.ID) *Page {
+	p.t.Helper()
 	seen := &problems{}
 	ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithTargetID(found), chromedp.WithDetachOnCancel(), chromedp.WithListener(seen.take))
 	p.t.Cleanup(cancel)

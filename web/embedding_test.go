@@ -1,0 +1,160 @@
+package web_test
+
+import (
+	"fmt"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/handoff-portal/handoff/static"
+)
+
+// witness stands before the portal and notes what browsers ask of it, and whether
+// they are given a cookie.
+type witness struct {
+	mu   sync.Mutex
+	seen []visit // guarded by mu
+	// anywhere takes the policy from every page, as if a browser knew none.
+	anywhere bool
+}
+
+// visit is one request and what was set by its answer.
+type visit struct {
+	method, path, dest string
+	cookie             bool // sent with it
+	setCookie          bool
+}
+
+// put is the setting that puts w before the portal.
+func (w *witness) put(s *setting) {
+	s.tune = func(srv *http.Server) { srv.Handler = w.over(srv.Handler) }
+}
+
+func (w *witness) over(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.mu.Lock()
+		i := len(w.seen)
+		w.seen = append(w.seen, visit{
+			method: r.Method, path: r.URL.Path, dest: r.Header.Get("Sec-Fetch-Dest"), cookie: r.Header.Get("Cookie") != "",
+		})
+		anywhere := w.anywhere
+		w.mu.Unlock()
+		next.ServeHTTP(&witnessed{ResponseWriter: rw, anywhere: anywhere, cookie: func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.seen[i].setCookie = true
+		}}, r)
+	})
+}
+
+// all are the requests that fit, so far.
+func (w *witness) all(fits func(visit) bool) []visit {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list []visit
+	for _, a := range w.seen {
+		if fits(a) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// witnessed is one answer.
+type witnessed struct {
+	http.ResponseWriter
+
+	anywhere bool
+	cookie   func()
+}
+
+func (w *witnessed) WriteHeader(status int) {
+	if len(w.Header()["Set-Cookie"]) > 0 {
+		w.cookie()
+	}
+	if w.anywhere {
+		w.Header().Del("Content-Security-Policy")
+		w.Header().Del("X-Frame-Options")
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *witnessed) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// embedder is a site whose pages frame others: /frame a plain one, with sandbox if
+// that is visit for, /embed with our own script, /done where people come back to.
+// Each page keeps the messages it gets in got and counts loads of its frame in
+// loads. It is on localhost, which is another site than 127.0.0.1.
+type embedder struct {
+	origin string
+	mu     sync.Mutex
+	asked  []string // guarded by mu: paths
+}
+
+func newEmbedder(t testing.TB) *embedder {
+	t.Helper()
+	assets, err := static.Load("/static/")
+	if err != nil {
+		t.Fatalf("static.Load() error = %v", err)
+	}
+	e := &embedder{}
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		e.mu.Lock()
+		e.asked = append(e.asked, r.URL.Path)
+		e.mu.Unlock()
+		const head = `<!doctype html><html lang="en"><title>Shop</title><link rel="icon" href="data:,"><meta name="viewport" content="width=device-width">
+			<script>got = []; loads = 0; addEventListener("message", (e) => got.push({origin: e.origin, ...e.data}));
+			heard = []; for (const n of ["ready", "state", "end"]) addEventListener("handoff-" + n, (e) => heard.push(e.detail))</script>`
+		q := r.URL.Query()
+		src := html.EscapeString(q.Get("src"))
+		switch r.URL.Path {
+		case "/frame":
+			sandbox := ""
+			if q.Has("sandbox") {
+				sandbox = `sandbox="` + html.EscapeString(q.Get("sandbox")) + `"`
+			}
+			rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = fmt.Fprintf(rw, head+`<iframe data-testid="frame" src="%s" %s style="width: 100%%; height: 900px" onload="loads++"></iframe>`, src, sandbox)
+		case "/embed":
+			rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = fmt.Fprintf(rw, head+`<script src="/embed.js" async></script><handoff-frame src="%s"></handoff-frame>`, src)
+		case "/embed.js":
+			rw.Header().Set("Content-Type", "text/javascript")
+			_, _ = rw.Write(assets.Body("js/embed.js"))
+		case "/done":
+			rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = fmt.Fprint(rw, head+`<main data-testid="done">Welcome back</main>`)
+		default:
+			http.NotFound(rw, r)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	e.origin = strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)
+	return e
+}
+
+// near is the same site under the portal's own host name, another origin by its port.
+func (e *embedder) near() string { return strings.Replace(e.origin, "localhost", "127.0.0.1", 1) }
+
+// visited reports whether a browser came for a path.
+func (e *embedder) visited(path string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Contains(e.asked, path)
+}
+
+// framing is the address of a page at origin that frames src, with these sandbox
+// permissions, if any.
+func framing(origin, src string, sandbox ...string) string {
+	q := url.Values{"src": {src}}
+	if len(sandbox) > 0 {
+		q.Set("sandbox", strings.Join(sandbox, " "))
+	}
+	return origin + "/frame?" + q.Encode()
+}
