@@ -39,6 +39,7 @@ func house() map[string][]string {
 		sim:                         {},
 		qr:                          {},
 		applink:                     {domain, partner},
+		"internal/egress":           {},
 		"internal/keyring":          {domain},
 		record:                      {domain},
 		"internal/store/memstore":   {domain, record},
