@@ -305,6 +305,9 @@ type NoticePage struct {
 	Live
 	Notice   Notice
 	RetryURL templ.SafeURL // "Try now"; empty: not offered
+	// Again offers, with NoticeStopped, to go on after all: its Asked, Action and
+	// Attempt are shown. nil: not offered.
+	Again *Landing
 }
 
 // WrongDevice says to open this on a phone, with the code again.

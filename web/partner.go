@@ -291,9 +291,6 @@ func (a *partnerAPI) addLink(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if h.Terms.CodeMode == handoff.CodeToken {
-		return handoff.Errorf(handoff.CodeConflict, "the app's codes are raw connect tokens: there are no links")
-	}
 	h, code, err := a.handoffs.AddLink(c.Request().Context(), h, handoff.RoutePartner)
 	if err != nil {
 		return err

@@ -154,7 +154,7 @@ func (p *phone) refused(c echo.Context, h handoff.Handoff, err error) error {
 	case e.Code == handoff.CodeGone && !h.Status.Ended() && (e.Reason == handoff.ReasonReplaced || e.Reason == handoff.ReasonReleased):
 		n.Notice = letGo(c, h)
 	case e.Code == handoff.CodeGone && !h.Status.Ended() && e.Reason == handoff.ReasonRejected:
-		n.Notice = templates.NoticeStopped
+		n.Notice, n.Again = templates.NoticeStopped, p.again(c, h)
 	case e.Code == handoff.CodeGone:
 	case e.Code == handoff.CodeConflict:
 		// Somebody was faster: their page, or this one, says so.
@@ -168,6 +168,19 @@ func (p *phone) refused(c echo.Context, h handoff.Handoff, err error) error {
 		return err
 	}
 	return render(c, status, templates.PhoneNoticePage(n))
+}
+
+// again is the way on from a code that somebody answered with "This wasn't me",
+// which may have been a program that presses every button: nil where there is none.
+func (p *phone) again(c echo.Context, h handoff.Handoff) *templates.Landing {
+	code := c.Param("code")
+	if code == "" || !h.Refused(handoff.HashOf(handoff.Secret(code)), p.handoffs.Now()) {
+		return nil
+	}
+	return &templates.Landing{
+		Asked:  templates.Asked{By: device(h.Asker), Ago: p.handoffs.Now().Sub(h.CreatedAt), Label: h.Terms.Label},
+		Action: strings.TrimSuffix(c.Request().URL.EscapedPath(), "/reject"), Attempt: rand.Text(),
+	}
 }
 
 // letGo is what is said of a code that another one, or of a claim that another
@@ -203,6 +216,7 @@ func (p *phone) tap(c echo.Context) (handoff.Tap, error) {
 		Opened: c.Request().PostFormValue("opened"), Attempt: handoff.Secret(c.Request().PostFormValue("attempt")),
 		Visitor: handoff.Visitor{Owner: owner, Browser: by}, Device: deviceInfo(owner, by),
 		Risk: p.risky(c, handoff.PartnerID(c.Param("partner"))), Instead: c.Request().PostFormValue("instead") == "1",
+		Again: c.Request().PostFormValue("again") == "1",
 	}, nil
 }
 
@@ -278,19 +292,23 @@ func (p *phone) stopped(c echo.Context, h handoff.Handoff) error {
 
 func claimKey(c echo.Context) handoff.Secret { return handoff.Secret(c.Param("claim")) }
 
+// screenGone is the screen of a page whose claim was let go: it follows nothing
+// any more.
+const screenGone = "gone"
+
 // phoneScreen is what the phone's own page with this key shows of h: a page that
 // shows another one reloads.
 func phoneScreen(h handoff.Handoff, key handoff.Secret) string {
 	switch {
 	case h.Status.Ended():
 		return "ended"
-	case h.Rival != nil && h.Rival.Hash.Matches(key):
+	case h.Waits(key):
 		return "number"
 	case h.Claim == nil || !h.Claim.Hash.Matches(key):
-		return "gone"
+		return screenGone
 	case h.Status == handoff.StatusClaimed && h.Claim != nil && h.Claim.Number != nil:
 		return "number"
-	case h.Status == handoff.StatusConnected:
+	case h.Status == handoff.StatusConnected, h.Status == handoff.StatusConfirmed && h.Claim.Pickup != nil:
 		return "ready"
 	case h.Status == handoff.StatusDelivered:
 		return "delivered"
@@ -311,7 +329,7 @@ func (p *phone) show(c echo.Context) error {
 	switch {
 	case got.Number != "":
 		return render(c, http.StatusOK, templates.NumberPage(templates.Number{Page: page, Live: live, Digits: got.Number}))
-	case h.Status == handoff.StatusConfirmed:
+	case h.Status == handoff.StatusConfirmed && got.Pickup == "":
 		page.Refresh = 1 // another request makes the exchange: look again soon
 		return render(c, http.StatusOK, templates.PhoneNoticePage(templates.NoticePage{Page: page, Notice: templates.NoticeConnecting}))
 	}
@@ -331,7 +349,7 @@ func (p *phone) ready(page templates.Page, live templates.Live, got handoff.Phon
 	by := h.Claim.By
 	r := templates.Ready{
 		Page: page, Live: live, Way: templates.OpenTap, Store: storeOf(by), StoreURL: templ.SafeURL(applink.StoreURL(by, app)),
-		Installed: h.Hint.Store && h.Status == handoff.StatusConnected, Kept: h.Deadline.Sub(p.handoffs.Now()),
+		Installed: h.Hint.Store && h.Status != handoff.StatusDelivered, Kept: h.Deadline.Sub(p.handoffs.Now()),
 		Delivered: h.Status == handoff.StatusDelivered,
 	}
 	if got.Pickup == "" {
@@ -389,7 +407,7 @@ func (p *phone) rejectClaim(c echo.Context) error {
 func phoneState(h handoff.Handoff, key handoff.Secret) stateJSON {
 	return stateJSON{
 		V: 1, Seq: h.Seq, Status: h.Status, ExpiresAt: wireTime(h.Deadline), PollAfter: pollAfter,
-		Screen: phoneScreen(h, key), End: h.Status.Ended(),
+		Screen: phoneScreen(h, key), End: h.Status.Ended() || phoneScreen(h, key) == screenGone,
 	}
 }
 

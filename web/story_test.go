@@ -1,38 +1,15 @@
 package web_test
 
 import (
-	"bytes"
-	"image/png"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/qrcode"
-
 	"github.com/handoff-portal/handoff/internal/platform"
 	"github.com/handoff-portal/handoff/internal/platform/platformsim"
 )
-
-// decodeQR reads a picture with a decoder that is not ours.
-func decodeQR(t testing.TB, picture []byte) string {
-	t.Helper()
-	img, err := png.Decode(bytes.NewReader(picture))
-	if err != nil {
-		t.Fatalf("decoding the picture: %v", err)
-	}
-	bmp, err := gozxing.NewBinaryBitmapFromImage(img)
-	if err != nil {
-		t.Fatalf("reading the picture: %v", err)
-	}
-	result, err := qrcode.NewQRCodeReader().Decode(bmp, nil)
-	if err != nil {
-		t.Fatalf("no code in the picture: %v", err)
-	}
-	return result.GetText()
-}
 
 // each runs a test for both versions of the platform, on one host and on two.
 func each(t *testing.T, test func(t *testing.T, w *world)) {

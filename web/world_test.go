@@ -26,6 +26,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
+	"github.com/handoff-portal/handoff/internal/browser"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/i18n"
 	"github.com/handoff-portal/handoff/internal/keyring"
@@ -484,7 +485,7 @@ func (w *world) scan(displayURL string) string {
 	if a.StatusCode != http.StatusOK {
 		w.t.Fatalf("GET qr.png = %d, want 200", a.StatusCode)
 	}
-	return decodeQR(w.t, a.body)
+	return browser.DecodeQR(w.t, a.body)
 }
 
 // native calls the app API.

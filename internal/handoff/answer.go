@@ -88,14 +88,10 @@ func (s *Service) answer(h Handoff, p Platform, t EndUserToken) (TokenAnswer, er
 	}, nil
 }
 
-// newPickup makes a pickup for an end-user token: the token under a key derived
+// newPickup makes a pickup for a token answer: the answer under a key derived
 // from the pickup, the pickup under one derived from the claim key, so that the
 // store and the server key together open neither.
-func (s *Service) newPickup(h Handoff, key Secret, p Platform, t EndUserToken) (Pickup, error) {
-	a, err := s.answer(h, p, t)
-	if err != nil {
-		return Pickup{}, err
-	}
+func (s *Service) newPickup(h Handoff, key Secret, a TokenAnswer) (Pickup, error) {
 	pickup, now := newCapability(), s.now()
 	sealed, err := s.sealAnswer(h, pickup, a)
 	if err != nil {
@@ -103,12 +99,20 @@ func (s *Service) newPickup(h Handoff, key Secret, p Platform, t EndUserToken) (
 	}
 	return Pickup{
 		Hash: HashOf(pickup), Sealed: s.vault.SealUnder(key, h.label("pickup"), []byte(pickup)), Answer: sealed,
-		MadeAt: now, WipeAt: sooner(now.Add(TokenRest), t.ExpiresAt), ExpiresAt: t.ExpiresAt,
+		MadeAt: now, WipeAt: sooner(now.Add(TokenRest), a.ExpiresAt), ExpiresAt: a.ends(h, now),
 	}, nil
 }
 
-// exchange makes the end-user token for a browser's claim, sealed for one pickup,
-// if it is still wanted when nobody else makes a step. The claim key is not in
+// ends is when what an app can do with a is over. How long the end-user token of
+// an app that connects by itself lives is not known here.
+func (a TokenAnswer) ends(h Handoff, now time.Time) time.Time {
+	if a.Connect {
+		return now.Add(h.Terms.CompleteWithin)
+	}
+	return a.ExpiresAt
+}
+
+// exchange makes the token for a browser's claim, sealed for one pickup, if it is still wanted when nobody else makes a step. The claim key is not in
 // the store: its owner brings it.
 func (s *Service) exchange(ctx context.Context, h Handoff, key Secret, wanted func(Handoff, time.Time) bool) (Handoff, error) {
 	p, err := s.platforms.Platform(h.Partner)
@@ -117,6 +121,7 @@ func (s *Service) exchange(ctx context.Context, h Handoff, key Secret, wanted fu
 	}
 	claim := h.Claim.Hash
 	var token Secret
+	var ends time.Time
 	stillMine := func(h Handoff, now time.Time) (Handoff, error) {
 		if h.Claim == nil || h.Claim.Hash != claim {
 			return h, Gone(ReasonReleased)
@@ -135,22 +140,43 @@ func (s *Service) exchange(ctx context.Context, h Handoff, key Secret, wanted fu
 			if err != nil {
 				return h, err
 			}
-			token = Secret(plain)
+			token, ends = Secret(plain), usable.ExpiresAt
 		}
 		return h, nil
 	}
 	return s.step(ctx, h, stillMine, func(ctx context.Context, h Handoff) (rule, error) {
-		c := *h.Claim
-		t, err := s.connect(ctx, p, h, token, DeviceInfo{ID: c.DeviceID, Name: c.DeviceName, Type: c.DeviceType})
+		a, err := s.tokenAnswer(ctx, p, h, token, ends)
 		if err != nil {
 			return failedExchange(err), shown(err)
 		}
-		pickup, err := s.newPickup(h, key, p, t)
+		pickup, err := s.newPickup(h, key, a)
 		if err != nil {
 			return nil, err
 		}
 		return func(h Handoff, now time.Time) (Handoff, error) { return h.Connected(pickup, now) }, nil
 	})
+}
+
+// tokenAnswer is the end-user token, or the connect token for an app that connects by itself.
+func (s *Service) tokenAnswer(ctx context.Context, p Platform, h Handoff, token Secret, ends time.Time) (TokenAnswer, error) {
+	c := *h.Claim
+	if h.Terms.Exchange == ExchangePortal {
+		t, err := s.connect(ctx, p, h, token, DeviceInfo{ID: c.DeviceID, Name: c.DeviceName, Type: c.DeviceType})
+		if err != nil {
+			return TokenAnswer{}, err
+		}
+		return s.answer(h, p, t)
+	}
+	if token == "" {
+		t, fresh, err := s.startToken(ctx, p, h, s.now())
+		if err != nil {
+			return TokenAnswer{}, err
+		}
+		token, ends = fresh, t.ExpiresAt
+	}
+	a, err := s.answer(h, p, EndUserToken{Token: token, ExpiresAt: ends})
+	a.Connect = true
+	return a, err
 }
 
 // failedExchange is the rule for an upstream failure of an exchange, or nil: then

@@ -42,10 +42,12 @@ func (s *Service) ClaimForApp(ctx context.Context, t AppTap) (AppClaim, error) {
 	}
 	a, err := s.arrive(ctx, t.Partner, t.Code, t.Opened)
 	if err != nil {
-		if c := a.handoff.Claim; c != nil && c.Challenge == t.Challenge && c.Owner.Matches(Secret(t.Device.ID)) && a.handoff.Status.Held() {
-			return s.appClaim(a.handoff)
+		if c := a.handoff.heldBy(t); c != nil && a.handoff.Status.Held() {
+			return s.appClaim(a.handoff, *c)
 		}
-		return AppClaim{}, err
+		if !a.refused { // an app shows what it is about, and asks, before it goes on
+			return AppClaim{}, err
+		}
 	}
 	h := a.handoff
 	if !Allows(h.Terms.Scope, Class(t.Device.Type)) {
@@ -63,10 +65,21 @@ func (s *Service) ClaimForApp(ctx context.Context, t AppTap) (AppClaim, error) {
 	if err != nil {
 		return AppClaim{}, err
 	}
-	if h.Claim == nil || h.Claim.Challenge != t.Challenge {
+	c := h.heldBy(t)
+	if c == nil {
 		return AppClaim{}, Errorf(CodeConflict, "another device holds this handoff")
 	}
-	return s.appClaim(h)
+	return s.appClaim(h, *c)
+}
+
+// heldBy is the claim that the app of t has, or nil.
+func (h Handoff) heldBy(t AppTap) *Claim {
+	for _, c := range h.claims() {
+		if c.Challenge == t.Challenge && c.Owner.Matches(Secret(t.Device.ID)) {
+			return c
+		}
+	}
+	return nil
 }
 
 // PartnerOf returns whose handoff a bare code belongs to.
@@ -82,8 +95,7 @@ func fault(pointer, detail string) *Error {
 	return e
 }
 
-func (s *Service) appClaim(h Handoff) (AppClaim, error) {
-	c := h.Claim
+func (s *Service) appClaim(h Handoff, c Claim) (AppClaim, error) {
 	id, err := s.vault.Open(h.label("claim id"), c.ByOwner)
 	if err != nil {
 		return AppClaim{}, err
@@ -126,6 +138,9 @@ func (s *Service) ownApp(ctx context.Context, claimID, verifier Secret) (Handoff
 		}
 		return h, nil
 	}
+	if c := h.beside(hash); c != nil && c.App() && verified(c.Challenge, verifier) {
+		return h, nil
+	}
 	for _, f := range h.Former {
 		if f.Hash == hash && f.Challenge != "" && verified(f.Challenge, verifier) {
 			return h, f.gone(h)
@@ -142,8 +157,11 @@ func (s *Service) TokenForApp(ctx context.Context, claimID, verifier Secret) (To
 	if err != nil {
 		return TokenAnswer{}, err
 	}
-	if h, err = s.renewLease(ctx, h); err != nil {
+	if h, err = s.renewLease(ctx, h, HashOf(claimID)); err != nil {
 		return TokenAnswer{}, err
+	}
+	if h.Waits(claimID) {
+		return TokenAnswer{}, notConfirmed()
 	}
 	switch h.Status {
 	case StatusClaimed:
@@ -199,7 +217,7 @@ func (s *Service) give(ctx context.Context, h Handoff, verifier Secret) (Handoff
 		return h, nil
 	}
 	return s.step(ctx, h, stillMine, func(ctx context.Context, h Handoff) (rule, error) {
-		a, err := s.appAnswer(ctx, p, h, token, ends)
+		a, err := s.tokenAnswer(ctx, p, h, token, ends)
 		if err != nil {
 			return failedExchange(err), shown(err)
 		}
@@ -208,35 +226,9 @@ func (s *Service) give(ctx context.Context, h Handoff, verifier Secret) (Handoff
 			return nil, err
 		}
 		return func(h Handoff, now time.Time) (Handoff, error) {
-			tokenEnds := a.ExpiresAt
-			if a.Connect { // the app connects: how long its end-user token lives is not known here
-				tokenEnds = now.Add(h.Terms.CompleteWithin)
-			}
-			return h.Give(Given{Answer: sealed, WipeAt: now.Add(RepeatWindow)}, tokenEnds, now)
+			return h.Give(Given{Answer: sealed, WipeAt: now.Add(RepeatWindow)}, a.ends(h, now), now)
 		}, nil
 	})
-}
-
-// appAnswer is the end-user token, or the connect token for an app that connects by itself.
-func (s *Service) appAnswer(ctx context.Context, p Platform, h Handoff, token Secret, ends time.Time) (TokenAnswer, error) {
-	c := *h.Claim
-	if h.Terms.Exchange == ExchangePortal {
-		t, err := s.connect(ctx, p, h, token, DeviceInfo{ID: c.DeviceID, Name: c.DeviceName, Type: c.DeviceType})
-		if err != nil {
-			return TokenAnswer{}, err
-		}
-		return s.answer(h, p, t)
-	}
-	if token == "" {
-		t, fresh, err := s.startToken(ctx, p, h, s.now())
-		if err != nil {
-			return TokenAnswer{}, err
-		}
-		token, ends = fresh, t.ExpiresAt
-	}
-	a, err := s.answer(h, p, EndUserToken{Token: token, ExpiresAt: ends})
-	a.Connect = true
-	return a, err
 }
 
 // RefuseForApp is "This wasn't me" in an app.
@@ -245,12 +237,7 @@ func (s *Service) RefuseForApp(ctx context.Context, claimID, verifier Secret) er
 	if err != nil {
 		return err
 	}
-	_, err = s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
-		if h.Claim == nil || !h.Claim.Hash.Matches(claimID) {
-			return h, Gone(ReasonReleased)
-		}
-		return h.RefuseClaim(now)
-	})
+	_, err = s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) { return h.refuse(HashOf(claimID), now) })
 	return err
 }
 

@@ -76,36 +76,35 @@ func TestRevokedLink(t *testing.T) {
 }
 
 // The QR of a handoff with code: token is renewed at three quarters of the
-// token's life, whether or not somebody looks at a landing.
+// token's life, and there is no other code.
 func TestConnectTokenOnTheDisplay(t *testing.T) {
-	for _, opened := range []bool{false, true} {
-		at(t, func(o *handoff.Terms) { never(o); o.CodeMode = handoff.CodeToken }, func(d *desk) {
-			first, err := d.svc.ConnectToken(d.open())
-			if err != nil || first == "" {
-				t.Fatalf("ConnectToken() = %v", err)
-			}
-			if opened {
-				if _, err := d.svc.Land(t.Context(), partnerID, d.code(handoff.RouteLink), "", visitor(anna)); err != nil {
-					t.Fatal(err)
-				}
-				d.want(handoff.StatusOpened)
-			}
-			time.Sleep(89 * time.Second)
-			d.work()
-			if token, err := d.svc.ConnectToken(d.open()); err != nil || token != first {
-				t.Errorf("ConnectToken(after 89 s) = another token, %v, want the first", err)
-			}
-			time.Sleep(time.Second)
-			if token, err := d.svc.ConnectToken(d.open()); err != nil || token == first || token == "" {
-				t.Errorf("ConnectToken(after 90 s, opened %t) = the first token, %v, want a fresh one", opened, err)
-			}
-			time.Sleep(10 * time.Minute)
-			d.work()
-			if token, err := d.svc.ConnectToken(d.open()); err != nil || token == "" {
-				t.Errorf("ConnectToken(after a sleep, opened %t): %v", opened, err)
-			}
-		})
-	}
+	at(t, func(o *handoff.Terms) { never(o); o.CodeMode = handoff.CodeToken }, func(d *desk) {
+		first, err := d.svc.ConnectToken(d.open())
+		if err != nil || first == "" {
+			t.Fatalf("ConnectToken() = %v", err)
+		}
+		if codes := d.stored().Codes; len(codes) != 0 {
+			t.Errorf("beside the connect token there are %d codes", len(codes))
+		}
+		_, _, err = d.svc.AddLink(t.Context(), d.stored(), handoff.RoutePartner)
+		wantOutcome(t, "AddLink(code: token)", err, "conflict")
+		_, _, err = d.svc.ContinueHere(t.Context(), d.key, visitor(anna), handoff.DeviceInfo{ID: "0123456789abcdef"})
+		wantOutcome(t, "ContinueHere(code: token)", err, "conflict")
+		time.Sleep(89 * time.Second)
+		d.work()
+		if token, err := d.svc.ConnectToken(d.open()); err != nil || token != first {
+			t.Errorf("ConnectToken(after 89 s) = another token, %v, want the first", err)
+		}
+		time.Sleep(time.Second)
+		if token, err := d.svc.ConnectToken(d.open()); err != nil || token == first || token == "" {
+			t.Errorf("ConnectToken(after 90 s) = the first token, %v, want a fresh one", err)
+		}
+		time.Sleep(10 * time.Minute)
+		d.work()
+		if token, err := d.svc.ConnectToken(d.open()); err != nil || token == "" {
+			t.Errorf("ConnectToken(after a sleep): %v", err)
+		}
+	})
 	at(t, nil, func(d *desk) {
 		_, err := d.svc.ConnectToken(d.open())
 		wantOutcome(t, "ConnectToken(code: link)", err, "not_found")

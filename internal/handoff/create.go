@@ -138,6 +138,9 @@ func (s *Service) AddLink(ctx context.Context, h Handoff, r Route) (Handoff, Sec
 	if !h.HasRoute(r) {
 		return h, "", Errorf(CodeForbidden, "the route %s is not open here", r)
 	}
+	if h.Terms.CodeMode == CodeToken {
+		return h, "", Errorf(CodeConflict, "the app's codes are raw connect tokens: there are no links")
+	}
 	var err error
 	for range 5 { // typed codes are short enough to meet another handoff's
 		h, err = s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {

@@ -47,8 +47,9 @@ func (h Handoff) SpendConnect(now time.Time) (next Handoff, usable *Token) {
 	return h, usable
 }
 
-// Connected gives the claim a pickup. The first makes the handoff connected; a
-// later one ("open") takes the place of the one before.
+// Connected gives the claim a pickup. The first makes the handoff connected,
+// unless the app connects by itself; a later one ("open") takes the place of the
+// one before.
 func (h Handoff) Connected(p Pickup, now time.Time) (Handoff, error) {
 	if err := h.live(now); err != nil {
 		return h, err
@@ -63,10 +64,10 @@ func (h Handoff) Connected(p Pickup, now time.Time) (Handoff, error) {
 	c.Pickup = &p
 	c.Opens++
 	h.Claim = &c
-	if h.Status == StatusConfirmed {
+	if h.Status == StatusConfirmed && h.Terms.Exchange == ExchangePortal {
 		return h.reach(StatusConnected, now), nil
 	}
-	h.Report, h.Hint = "", Hint{}
+	h.Report = ""
 	return h.record(EventReopened, now), nil
 }
 
@@ -203,11 +204,18 @@ func (h Handoff) Tick(now time.Time) (next Handoff, ask bool, err error) {
 		// the answer, the next one finds the deadline passed and Final set.
 		h.Poll.Final, h.Poll.Next = true, now.Add(WorkLease)
 		h.Deadline = now.Add(WorkLease)
-		h = h.dropRival(ReasonReleased, "") // nothing but the end follows, its lapse neither
+		h = h.dropRival(ReasonReleased, "").dropWaiting(ReasonReleased, "", everyClaim) // nothing but the end follows, its lapse neither
 		return h, true, nil
 	}
-	if h.Status == StatusClaimed && !h.Claim.Until.IsZero() && !now.Before(h.Claim.Until) {
-		h, changed = h.back(now), true
+	lapsed := func(c Claim) bool { return !now.Before(c.Until) }
+	if slices.ContainsFunc(h.Waiting, lapsed) {
+		h, changed = h.dropWaiting(ReasonReleased, "", lapsed), true
+	}
+	if h.Status == StatusClaimed && !h.Claim.Until.IsZero() && lapsed(*h.Claim) {
+		if len(h.Waiting) > 0 { // otherwise the claim stays in its place
+			h = h.retire(ReasonReleased, "")
+		}
+		h, changed = h.next(now), true
 	}
 	if h.Rival != nil && !now.Before(h.Rival.Until) {
 		h, changed = h.dropRival(ReasonReleased, "").record(EventSettled, now), true

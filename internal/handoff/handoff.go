@@ -61,6 +61,9 @@ type Handoff struct {
 	Codes []RouteCode
 	Claim *Claim // the one in force, or the last one after an end
 	Rival *Claim // another phone that asks to take its place
+	// Waiting are the unconfirmed claims that gave way to a later one, oldest
+	// first: their numbers are as good as that one's.
+	Waiting []Claim
 	// Former are the claims that others took the place of, and why: their keys
 	// answer "gone". The oldest are forgotten beyond MaxFormer.
 	Former []Former
@@ -277,10 +280,7 @@ func (h Handoff) Keys() []Key {
 			add(KeyPickup, p)
 		}
 	}
-	for _, c := range []*Claim{h.Claim, h.Rival} {
-		if c == nil {
-			continue
-		}
+	for _, c := range h.claims() {
 		add(KeyClaim, c.Hash)
 		add(KeyReport, c.Report)
 		add(KeyResponse, c.Response)
@@ -328,6 +328,9 @@ func (h Handoff) DueAt() time.Time {
 	}
 	if h.Rival != nil {
 		sooner(h.Rival.Until)
+	}
+	for _, c := range h.Waiting {
+		sooner(c.Until)
 	}
 	if h.Connect != nil {
 		sooner(h.Connect.ExpiresAt)

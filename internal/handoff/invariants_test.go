@@ -204,6 +204,16 @@ func standingFaults(h handoff.Handoff) []string {
 	if h.Claim != nil {
 		found = append(found, claimFaults(h, *h.Claim)...)
 	}
+	fault(len(h.Waiting) > handoff.MaxWaiting, "%d claims wait", len(h.Waiting))
+	fault(len(h.Waiting) > 0 && h.Status != handoff.StatusClaimed, "claims wait with a %s handoff", h.Status)
+	for i, c := range h.Waiting {
+		fault(c.Number == nil || c.Until.IsZero(), "a waiting claim without a number or a lease")
+		fault(c.Tries >= handoff.MaxTries, "a waiting claim after %d wrong numbers", c.Tries)
+		fault(c.Pickup != nil || c.Given != nil, "a waiting claim with a token")
+		same := func(o handoff.Claim) bool { return o.Hash == c.Hash || o.Owner == c.Owner }
+		fault(h.Claim != nil && same(*h.Claim) || slices.ContainsFunc(h.Waiting[:i], same), "a claim waits beside itself")
+		fault(slices.ContainsFunc(h.Former, func(f handoff.Former) bool { return f.Hash == c.Hash }), "a waiting claim is a former one too")
+	}
 	if r := h.Rival; r != nil {
 		fault(!past(h.Status), "a rival with a %s handoff", h.Status)
 		fault(r.Number == nil, "a rival without a number")
@@ -212,6 +222,12 @@ func standingFaults(h handoff.Handoff) []string {
 		fault(h.Claim != nil && (r.Hash == h.Claim.Hash || r.Owner == h.Claim.Owner), "a claim is its own rival")
 	}
 	return found
+}
+
+// byMessage reports whether codes of r come by message: once refused, they ask
+// for the number whatever the policy.
+func byMessage(r handoff.Route) bool {
+	return r == handoff.RouteLink || r == handoff.RouteSMS || r == handoff.RouteEmail || r == handoff.RoutePartner
 }
 
 func claimFaults(h handoff.Handoff, c handoff.Claim) []string {
@@ -232,7 +248,7 @@ func claimFaults(h handoff.Handoff, c handoff.Claim) []string {
 	case ended:
 	case h.Confirmed == "number": // a rival's, for one, was asked for whatever the policy says
 		fault(c.Number == nil, "confirmed by a number, and none was asked for")
-	case h.Terms.Confirmation == handoff.ConfirmNever, c.Route == handoff.RouteLocal && c.Here:
+	case h.Terms.Confirmation == handoff.ConfirmNever && !byMessage(c.Route), c.Route == handoff.RouteLocal && c.Here:
 		fault(c.Number != nil, "a number where the policy asks for none")
 	case h.Terms.Confirmation == handoff.ConfirmAlways:
 		fault(c.Number == nil, "no number where the policy asks for one")

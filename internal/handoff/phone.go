@@ -19,6 +19,7 @@ type arrived struct {
 	code      RouteCode
 	reference Secret
 	opened    bool      // a good frame, now or within OpenedGrace
+	refused   bool      // see Handoff.Refused; the error then says that it is gone
 	at        time.Time // when all this was found
 }
 
@@ -39,6 +40,7 @@ func (s *Service) arrive(ctx context.Context, partner PartnerID, code Secret, op
 	now := s.now()
 	a := arrived{handoff: h, reference: p.reference, at: now}
 	if a.code, err = h.checkCode(hash, now); err != nil {
+		a.refused = formed && !p.framed && h.Refused(hash, now)
 		return a, err
 	}
 	if a.code.Route == RouteQR {
@@ -101,6 +103,7 @@ type Tap struct {
 	Visitor Visitor
 	Device  DeviceInfo
 	Instead bool // "Continue here instead", of a phone whose claim is confirmed
+	Again   bool // said once more, of a code that was refused
 	Risk    bool // a positive sign of risk that the caller knows of
 	Here    bool // pressed on the display itself
 }
@@ -115,16 +118,18 @@ func (s *Service) Claim(ctx context.Context, t Tap) (Handoff, Secret, error) {
 		if key, ok := s.claimKey(a.handoff, t); ok && !a.handoff.Status.Ended() {
 			return a.handoff, key, nil
 		}
-		return a.handoff, "", err
+		if !t.Again || !a.refused {
+			return a.handoff, "", err
+		}
 	}
 	return s.claim(ctx, a, t)
 }
 
 // claimKey returns the key of a claim that t's phone holds already, or asks for.
 func (s *Service) claimKey(h Handoff, t Tap) (Secret, bool) {
-	for _, c := range []*Claim{h.Claim, h.Rival} {
+	for _, c := range h.claims() {
 		switch {
-		case c == nil || c.App():
+		case c.App():
 		case t.Visitor.Owner != "" && c.Owner.Matches(t.Visitor.Owner):
 			key, err := s.vault.OpenUnder(t.Visitor.Owner, h.label("claim key by owner"), c.ByOwner)
 			return Secret(key), err == nil
@@ -181,8 +186,11 @@ func (s *Service) claim(ctx context.Context, a arrived, t Tap) (Handoff, Secret,
 }
 
 func (s *Service) take(ctx context.Context, h Handoff, c Claim, code Hash, risk bool) (Handoff, error) {
-	number := s.vault.Seal(h.label("number"), []byte(newNumber()))
 	return s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
+		number, err := s.newNumberFor(h)
+		if err != nil {
+			return h, err
+		}
 		return h.Take(c, code, number, risk, now)
 	})
 }
@@ -242,7 +250,7 @@ func (s *Service) own(ctx context.Context, key, owner Secret) (Handoff, error) {
 		}
 		return h, nil
 	}
-	if h.isRival(key) && h.Rival.Owner.Matches(owner) {
+	if c := h.beside(hash); c != nil && !c.App() && c.Owner.Matches(owner) {
 		return h, nil
 	}
 	for _, f := range h.Former {
@@ -273,11 +281,11 @@ func (s *Service) PhonePage(ctx context.Context, key, owner Secret) (Phone, erro
 	if err != nil {
 		return Phone{Handoff: h}, err
 	}
-	if h.isRival(key) {
-		return s.rivalPage(ctx, h, key)
-	}
-	if h, err = s.renewLease(ctx, h); err != nil {
+	if h, err = s.renewLease(ctx, h, HashOf(key)); err != nil {
 		return Phone{Handoff: h}, err
+	}
+	if c := h.beside(HashOf(key)); c != nil {
+		return s.besidePage(h, *c)
 	}
 	if h.needsPickup(s.now()) {
 		if h, err = s.exchange(ctx, h, key, Handoff.needsPickup); err != nil {
@@ -290,7 +298,10 @@ func (s *Service) PhonePage(ctx context.Context, key, owner Secret) (Phone, erro
 // needsPickup reports whether the phone's page has no app link to show, and there
 // may be one.
 func (h Handoff) needsPickup(now time.Time) bool {
-	return h.Status == StatusConfirmed || (h.Status == StatusConnected && h.Claim != nil && h.pickupFaded(now))
+	if h.Claim == nil || (h.Status != StatusConfirmed && h.Status != StatusConnected) {
+		return false
+	}
+	return h.Claim.Pickup == nil || h.pickupFaded(now)
 }
 
 // pickupFaded reports whether the app link leads nowhere any more, though nobody
@@ -323,16 +334,6 @@ func (s *Service) phone(h Handoff, key Secret) (Phone, error) {
 	return p, nil
 }
 
-func (s *Service) renewLease(ctx context.Context, h Handoff) (Handoff, error) {
-	hash := h.Claim.Hash
-	return s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
-		if h.Claim == nil || h.Claim.Hash != hash {
-			return h, Gone(ReasonReleased)
-		}
-		return h.Renew(now)
-	})
-}
-
 // PhoneStatus renews the lease of a page that is open and returns its handoff,
 // without making the exchange.
 func (s *Service) PhoneStatus(ctx context.Context, key, owner Secret) (Handoff, error) {
@@ -340,10 +341,7 @@ func (s *Service) PhoneStatus(ctx context.Context, key, owner Secret) (Handoff, 
 	if err != nil {
 		return h, err
 	}
-	if h.isRival(key) {
-		return s.renewRival(ctx, h, key)
-	}
-	return s.renewLease(ctx, h)
+	return s.renewLease(ctx, h, HashOf(key))
 }
 
 // Reopen makes a fresh app link for the phone's page: a new start, connect and
@@ -353,7 +351,7 @@ func (s *Service) Reopen(ctx context.Context, key, owner Secret) (Handoff, error
 	if err != nil {
 		return h, err
 	}
-	if h.isRival(key) {
+	if h.Waits(key) {
 		return h, notConfirmed()
 	}
 	more := func(h Handoff, _ time.Time) bool { return h.Claim.Opens < MaxOpens }
@@ -371,15 +369,7 @@ func (s *Service) RefuseClaim(ctx context.Context, key, owner Secret) (Handoff, 
 	if err != nil {
 		return h, err
 	}
-	return s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
-		if h.isRival(key) {
-			return h.RefuseRival(ReasonRejected, now)
-		}
-		if h.Claim == nil || !h.Claim.Hash.Matches(key) {
-			return h, Gone(ReasonReleased)
-		}
-		return h.RefuseClaim(now)
-	})
+	return s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) { return h.refuse(HashOf(key), now) })
 }
 
 // AtStore notes that the phone went to the store.

@@ -100,30 +100,14 @@ func (h Handoff) isRival(key Secret) bool { return h.Rival != nil && h.Rival.Has
 
 // contest asks for the handoff in place of the phone that holds it.
 func (s *Service) contest(ctx context.Context, h Handoff, c Claim, code Hash) (Handoff, error) {
-	number := s.vault.Seal(h.label("number"), []byte(newNumber()))
 	return s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
+		number, err := s.newNumberFor(h)
+		if err != nil {
+			return h, err
+		}
 		if h.Status.Held() && h.Status != StatusClaimed {
 			return h.Contest(c, code, number, now)
 		}
 		return h.Take(c, code, number, true, now) // the other phone let go meanwhile
-	})
-}
-
-// rivalPage is what the rival's own page shows: its number.
-func (s *Service) rivalPage(ctx context.Context, h Handoff, key Secret) (Phone, error) {
-	h, err := s.renewRival(ctx, h, key)
-	if err != nil {
-		return Phone{Handoff: h}, err
-	}
-	number, err := s.vault.Open(h.label("number"), h.Rival.Number)
-	return Phone{Handoff: h, Number: string(number)}, err
-}
-
-func (s *Service) renewRival(ctx context.Context, h Handoff, key Secret) (Handoff, error) {
-	return s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
-		if !h.isRival(key) {
-			return h, Gone(ReasonReleased)
-		}
-		return h.RenewRival(now)
 	})
 }

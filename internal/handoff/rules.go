@@ -163,9 +163,10 @@ func (c Claim) sameClaimant(other Claim) bool {
 }
 
 // Take makes c the claim in force. It wins over an unconfirmed claim of another
-// device and loses, with CodeConflict, to a confirmed one. The claim's own phone
-// gets errUnchanged: it has it already. number is the sealed number, used only if
-// the policy asks for one.
+// device, which waits beside if c is asked for its number, and loses, with
+// CodeConflict, to a confirmed one. The claim's own phone gets errUnchanged: it
+// has it already. number is the sealed number, used only if the policy asks for
+// one, or the code was refused before.
 func (h Handoff) Take(c Claim, code Hash, number Sealed, risk bool, now time.Time) (Handoff, error) {
 	if err := h.act(now); err != nil {
 		return h, err
@@ -176,8 +177,12 @@ func (h Handoff) Take(c Claim, code Hash, number Sealed, risk bool, now time.Tim
 		}
 		return h.revive(now)
 	}
+	if slices.ContainsFunc(h.Waiting, c.sameClaimant) && h.hasCode(code) {
+		return h, errUnchanged
+	}
 	rc, err := h.checkCode(code, now)
-	if err != nil {
+	refused := err != nil && h.Refused(code, now)
+	if err != nil && !refused {
 		return h, err
 	}
 	switch h.Status {
@@ -189,13 +194,17 @@ func (h Handoff) Take(c Claim, code Hash, number Sealed, risk bool, now time.Tim
 	if h.Burnt >= MaxBurnt {
 		return h, Gone(ReasonReplaced)
 	}
-	second := h.claimedBefore(c.Owner)
-	h = h.retire(ReasonReplaced, "")
+	asks := refused || h.Terms.Confirmation.Asks(c.asksAs(rc.Route), risk || h.claimedBefore(c.Owner))
 	c.Route, c.At = rc.Route, now
 	c.Until = now.Add(c.lease())
-	asks := h.Terms.Confirmation.Asks(c.asksAs(rc.Route), risk || second)
 	if asks {
 		c.Number = number
+	}
+	h = h.dropWaiting(ReasonReplaced, "", func(o Claim) bool { return o.Owner == c.Owner })
+	if asks && h.Status == StatusClaimed && h.Claim.Owner != c.Owner {
+		h = h.stepAside()
+	} else {
+		h = h.retire(ReasonReplaced, "")
 	}
 	h.Claim, h.Report, h.Hint, h.Confirmed = &c, "", Hint{}, ""
 	h.Claims++
@@ -218,7 +227,7 @@ func (c Claim) lease() time.Duration {
 
 // claimedBefore reports whether another device ever claimed: a sign of risk.
 func (h Handoff) claimedBefore(owner Hash) bool {
-	if h.Claim != nil && h.Claim.Owner != owner {
+	if slices.ContainsFunc(h.claims(), func(c *Claim) bool { return c.Owner != owner }) {
 		return true
 	}
 	return slices.ContainsFunc(h.Former, func(f Former) bool { return f.Owner != owner })
@@ -226,6 +235,7 @@ func (h Handoff) claimedBefore(owner Hash) bool {
 
 // confirm makes the claim in force last until the handoff's deadline.
 func (h Handoff) confirm(now time.Time) Handoff {
+	h = h.dropWaiting(ReasonReplaced, "", everyClaim)
 	c := *h.Claim
 	c.Until = time.Time{}
 	h.Claim = &c
@@ -310,19 +320,7 @@ func (h Handoff) Confirm(right bool, now time.Time) (Handoff, error) {
 		h.Confirmed = "number"
 		return h.confirm(now), nil
 	}
-	c := *h.Claim
-	c.Tries++
-	h.Claim = &c
-	h = h.record(EventWrongNumber, now)
-	if c.Tries < MaxTries {
-		return h, nil
-	}
-	h = h.retire(ReasonReleased, CauseWrongNumbers)
-	h.Burnt++
-	if h.Burnt >= MaxBurnt {
-		h = h.endCodes(ReasonReplaced)
-	}
-	return h.back(now), nil
+	return h.wrongNumber(now), nil
 }
 
 // Release lets the claim go and shows new codes. It is for the display, at any
@@ -340,7 +338,7 @@ func (h Handoff) Release(codes []RouteCode, now time.Time) (Handoff, error) {
 	if h.Status == StatusDelivered {
 		h.Deadline = now.Add(h.Terms.ExpiresIn)
 	}
-	h = h.retire(ReasonReleased, "").endCodes(ReasonReleased)
+	h = h.retire(ReasonReleased, "").dropWaiting(ReasonReleased, "", everyClaim).endCodes(ReasonReleased)
 	if !h.DisplayedAt.IsZero() { // otherwise the display makes the first ones when it opens
 		h = h.withCodes(codes)
 	}
@@ -385,7 +383,7 @@ func (h Handoff) RevokeCode(r Route, now time.Time) (Handoff, error) {
 
 // Refuse is "This wasn't me" by someone who holds a code and no claim. A fresh
 // scan of the QR proves that the display is in sight: it ends the handoff. Any
-// other code only ends itself.
+// other code only ends itself, see Refused.
 func (h Handoff) Refuse(code Hash, freshScan bool, now time.Time) (Handoff, error) {
 	rc, err := h.checkCode(code, now)
 	if err != nil {
@@ -417,7 +415,7 @@ func (h Handoff) RefuseClaim(now time.Time) (Handoff, error) {
 	route := c.Route
 	h = h.retire(ReasonRejected, "").endCode(route, ReasonRejected)
 	if h.Status == StatusClaimed {
-		return h.back(now), nil
+		return h.next(now), nil
 	}
 	return h.record(EventLinkRevoked, now), nil
 }
@@ -448,7 +446,7 @@ func (h Handoff) End(s Status, cause Cause, now time.Time) (Handoff, error) {
 	if h.Status.Ended() {
 		return h, Errorf(CodeConflict, "the handoff is %s already", h.Status)
 	}
-	h = h.dropRival(ReasonReleased, "")
+	h = h.dropRival(ReasonReleased, "").dropWaiting(ReasonReleased, "", everyClaim)
 	h.Cause, h.EndedAt = cause, now
 	h.Connect, h.Work, h.Poll = nil, nil, Poll{}
 	if h.Claim != nil {
@@ -508,7 +506,8 @@ func (h Handoff) endCodes(why Reason) Handoff {
 func (h Handoff) endCodesWhere(why Reason, which func(RouteCode) bool) Handoff {
 	h.Codes = slices.Clone(h.Codes)
 	for i := range h.Codes {
-		if h.Codes[i].Ended == "" && which(h.Codes[i]) {
+		ended := h.Codes[i].Ended
+		if (ended == "" || ended == ReasonRejected) && which(h.Codes[i]) { // a refused one is not ended for good
 			h.Codes[i].Ended = why
 			h.Codes[i].Sealed = nil
 		}

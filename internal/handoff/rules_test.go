@@ -56,6 +56,7 @@ func TestAppLease(t *testing.T) {
 	})
 }
 
+// A later claim is in force, and the number typed decides whose the handoff is.
 func TestAnotherDeviceReplacesAnUnconfirmedClaim(t *testing.T) {
 	at(t, always, func(d *desk) {
 		d.open()
@@ -66,14 +67,16 @@ func TestAnotherDeviceReplacesAnUnconfirmedClaim(t *testing.T) {
 		if err != nil || second == first {
 			t.Fatalf("Claim(ben) = %v, want a claim of his own", err)
 		}
-		_, err = d.svc.PhonePage(t.Context(), first, anna)
-		wantOutcome(t, "PhonePage(anna, replaced)", err, "gone/replaced")
+		if h := d.stored(); h.Claim.Hash != handoff.HashOf(second) || len(h.Waiting) != 1 {
+			t.Errorf("%d claims wait beside one that is not ben's, want anna's beside his", len(h.Waiting))
+		}
 		bens := d.page(second, ben).Number
-		if bens != number {
-			d.number(number) // the number of the claim that is gone is a wrong one
-			d.want(handoff.StatusClaimed)
+		if again := d.page(first, anna).Number; again != number || bens == number {
+			t.Errorf("anna's page shows %s after %s, ben's %s, want hers as it was, and another", again, number, bens)
 		}
 		d.number(bens)
+		_, err = d.svc.PhonePage(t.Context(), first, anna)
+		wantOutcome(t, "PhonePage(anna, after ben's number)", err, "gone/replaced")
 		_, _, err = d.svc.Claim(t.Context(), tap(anna, code))
 		wantOutcome(t, "Claim(anna) after ben is confirmed", err, "conflict")
 		// The same phone repeats its claim, by its cookie and by its attempt.

@@ -94,6 +94,9 @@ func (s *Service) mint(h Handoff, r Route, now, expires time.Time) RouteCode {
 
 // shown are the codes of a display: the QR's and this device's.
 func (s *Service) shown(h Handoff, now time.Time) []RouteCode {
+	if h.Terms.CodeMode == CodeToken {
+		return nil // the connect token is the code
+	}
 	codes := []RouteCode{s.mint(h, RouteQR, now, time.Time{})}
 	if h.HasRoute(RouteLocal) {
 		codes = append(codes, s.mint(h, RouteLocal, now, time.Time{}))

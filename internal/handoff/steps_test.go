@@ -196,7 +196,7 @@ func (w *walk) claim() error {
 	h, key, err := w.svc().Claim(w.t.Context(), handoff.Tap{
 		Partner: partnerID, Code: code, Opened: w.codes[i].opened, Visitor: v, Device: d,
 		Attempt: handoff.Secret(fmt.Sprintf("attempt-%d-of-%s", w.rng.IntN(3), v.Owner.Reveal())),
-		Instead: w.chance(30), Risk: w.chance(10),
+		Instead: w.chance(30), Again: w.chance(30), Risk: w.chance(10),
 	})
 	if err != nil {
 		return err
@@ -289,6 +289,11 @@ func (w *walk) confirm() error {
 			number = pick(w, number, number[:2]+" "+number[2:], arabic(number))
 			first = !w.typed[claim.Hash]
 			w.typed[claim.Hash] = true
+		}
+		for _, c := range w.store.now(d.id).Waiting { // it may be right for one of those beside
+			if w.numbers[c.Hash] == number {
+				w.typed[c.Hash] = true
+			}
 		}
 	}
 	h, err := w.svc().Confirm(w.t.Context(), d.key, number)

@@ -229,6 +229,7 @@ const (
 	MaxLive       = 3   // live handoffs of one instance
 	MaxEvents     = 300 // changes of one handoff; past them only ends are recorded
 	MaxFormer     = 24  // earlier claims remembered
+	MaxWaiting    = 24  // unconfirmed claims whose numbers are good beside the one in force
 	MaxCodes      = 40  // codes remembered, ended ones included
 	MaxExpiresIn  = 24 * time.Hour
 	MinExpiresIn  = 60 * time.Second

@@ -1,5 +1,5 @@
 // Helps a phone's page along: reloads it when the handoff moved on, opens the help
-// when the app did not open, and copies a link. It never sends anything.
+// when the app did not open, copies a link, and tells of the way to the store.
 (() => {
   "use strict";
 
@@ -70,6 +70,10 @@
     }
   }
   if (!base && Number(refresh) > 0) setTimeout(() => location.reload(), Number(refresh) * 1000 * jitter());
+
+  // The place is kept for a phone that goes to the store, and the computer says so.
+  const store = document.querySelector('[data-testid="store"]');
+  if (base && store) store.addEventListener("click", () => fetch(base + "/store", { method: "POST", keepalive: true }).catch(() => {}));
 
   // Still here three seconds after the tap: the app did not open.
   const open = document.getElementById("open");

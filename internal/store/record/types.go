@@ -61,6 +61,7 @@ type handoffRecord struct {
 	Codes  []code   `json:"codes,omitempty"`
 	Claim  *claim   `json:"claim,omitempty"`
 	Rival  *claim   `json:"rival,omitempty"`
+	Wait   []claim  `json:"wait,omitempty"`
 	Former []former `json:"former,omitempty"`
 	Burnt  int      `json:"burnt,omitzero"`
 	Claims int      `json:"claims,omitzero"`
