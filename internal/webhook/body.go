@@ -1,0 +1,50 @@
+package webhook
+
+import (
+	"encoding/json"
+
+	"github.com/handoff-portal/handoff/internal/handoff"
+)
+
+// body is what a receiver reads. It is the same at every attempt.
+type body struct {
+	Type      string `json:"type"`
+	Timestamp string `json:"timestamp"` // of the event, not of the attempt
+	Data      event  `json:"data"`
+}
+
+// event is the handoff as it was then. It names nothing that opens anything.
+type event struct {
+	ID        handoff.ID     `json:"id"`
+	Status    handoff.Status `json:"status"`
+	Route     *handoff.Route `json:"route"`
+	Device    *device        `json:"device"`
+	Confirmed *string        `json:"confirmed"`
+	Reason    *handoff.Cause `json:"reason"`
+	Reference string         `json:"reference"`
+	Seq       int            `json:"seq"`
+}
+
+type device struct {
+	Class handoff.Class `json:"class"`
+	OS    string        `json:"os"`
+}
+
+// encode returns the body of a message.
+func encode(m handoff.Message) ([]byte, error) {
+	b := body{
+		Type:      "handoff." + string(m.Status),
+		Timestamp: m.At.UTC().Format("2006-01-02T15:04:05.000Z07:00"), // RFC 3339, as the API writes times
+		Data:      event{ID: m.Handoff, Status: m.Status, Reference: m.Reference, Seq: m.Seq},
+	}
+	if m.Route != "" {
+		b.Data.Route, b.Data.Device = &m.Route, &device{m.Class, m.OS}
+	}
+	if m.Confirmed != "" {
+		b.Data.Confirmed = &m.Confirmed
+	}
+	if m.Cause != "" {
+		b.Data.Reason = &m.Cause
+	}
+	return json.Marshal(b)
+}
