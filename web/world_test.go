@@ -60,6 +60,11 @@ type setting struct {
 	proxies      []netip.Prefix
 	tune         func(*http.Server)
 	log          io.Writer // in place of world.logs, and without debug lines
+	textLog      bool      // lines as people read them
+	https        bool      // public hosts of one's own, which only the handler itself answers for
+	keys         []handoff.Secret
+	beside       *world // another process of the same portal, at the same time
+	after        *world // the same, after that one was stopped: on its store and address
 }
 
 // world is a portal with everything around it: the stand-in platform behind a
@@ -79,6 +84,11 @@ type world struct {
 	logs    *logs
 	spy     *spy
 	api     string // the platform's, as apps find it
+	sso     string // the platform's tokens
+	keys    []handoff.Secret
+	file    string // the store's, if it has one
+	listen  string // the address of this process
+	stop    func() // stops the process before the test ends
 }
 
 // clock is the portal's and the platform's: real time, put forward by a test.
@@ -135,14 +145,26 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	if s.log != nil {
 		out, level = s.log, slog.LevelInfo
 	}
-	log := slog.New(reqctx.NewHandler(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})))
-	w.sim = platformsim.New(platformsim.Options{Now: w.clock.now})
-	upstream := httptest.NewServer(w.spy.over(w.sim))
-	t.Cleanup(upstream.Close)
-	base := map[platform.Version]string{platform.V1: "/captain/api", platform.V2: "/v2/captain"}[s.version]
-	w.api = upstream.URL + base
+	handler := slog.Handler(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
+	if s.textLog {
+		handler = slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})
+	}
+	log := slog.New(reqctx.NewHandler(handler))
+	w.keys = s.keys
+	if w.keys == nil {
+		w.keys = []handoff.Secret{handoff.Secret(keyring.Generate())}
+	}
+	if first := s.first(); first != nil {
+		w.share(first)
+	} else {
+		w.sim = platformsim.New(platformsim.Options{Now: w.clock.now})
+		upstream := httptest.NewServer(w.spy.over(w.sim))
+		t.Cleanup(upstream.Close)
+		base := map[platform.Version]string{platform.V1: "/captain/api", platform.V2: "/v2/captain"}[s.version]
+		w.api, w.sso = upstream.URL+base, upstream.URL+"/as/token.oauth2"
+	}
 	client, err := platform.New(platform.Config{
-		Version: s.version, APIURL: w.api, TokenURL: upstream.URL + "/as/token.oauth2",
+		Version: s.version, APIURL: w.api, TokenURL: w.sso,
 		Grant: platform.GrantClientCredentials, Scope: "gbg.token", ClientID: "demo", ClientSecret: platformsim.Secret,
 		Log: log, Now: w.clock.now, Tuning: s.tuning,
 	})
@@ -150,19 +172,27 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 		t.Fatalf("platform.New() error = %v", err)
 	}
 	t.Cleanup(client.Close)
-	w.store = memstore.New()
-	if s.bolt {
-		file, err := boltstore.Open(filepath.Join(t.TempDir(), "handoff.db"), boltstore.Options{})
+	closeStore := func() {}
+	switch {
+	case s.beside != nil:
+		w.store = s.beside.store
+	case s.bolt:
+		if w.file == "" {
+			w.file = filepath.Join(t.TempDir(), "handoff.db")
+		}
+		file, err := boltstore.Open(w.file, boltstore.Options{})
 		if err != nil {
 			t.Fatalf("boltstore.Open() error = %v", err)
 		}
-		t.Cleanup(func() { _ = file.Close() })
+		closeStore = func() { _ = file.Close() }
 		w.store = file
+	default:
+		w.store = memstore.New()
 	}
 	if s.wrap != nil {
 		w.store = s.wrap(w.store)
 	}
-	vault, err := keyring.New([]handoff.Secret{handoff.Secret(keyring.Generate())})
+	vault, err := keyring.New(w.keys)
 	if err != nil {
 		t.Fatalf("keyring.New() error = %v", err)
 	}
@@ -173,15 +203,25 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	if err != nil {
 		t.Fatalf("i18n.Load() error = %v", err)
 	}
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	address := "127.0.0.1:0"
+	if s.after != nil {
+		address = s.after.listen
+	}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	w.public = "http://127.0.0.1:" + port
-	w.link = w.public
-	if s.twoHosts {
-		w.link = "http://localhost:" + port
+	w.listen = listener.Addr().String()
+	_, port, _ := net.SplitHostPort(w.listen)
+	switch {
+	case s.https:
+		w.public, w.link = "https://go.example.com", "https://link.example.com"
+	case s.first() != nil: // its addresses
+	case s.twoHosts:
+		w.public, w.link = "http://127.0.0.1:"+port, "http://localhost:"+port
+	default:
+		w.public = "http://127.0.0.1:" + port
+		w.link = w.public
 	}
 	h, err := web.New(web.Config{
 		Handoffs: w.handoff, Partners: directory(t, s, w), Changes: w.hub, Catalog: catalog,
@@ -207,14 +247,30 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 		defer close(worker)
 		w.handoff.Run(ctx)
 	}()
-	t.Cleanup(func() {
+	w.stop = sync.OnceFunc(func() {
 		stop()
 		<-worker
 		w.hub.Close()
 		_ = w.server.Close()
 		<-done
+		closeStore()
 	})
+	t.Cleanup(w.stop)
 	return w
+}
+
+// first is the process that this one follows or stands beside, or nil.
+func (s setting) first() *world {
+	if s.beside != nil {
+		return s.beside
+	}
+	return s.after
+}
+
+// share makes w a process of the same portal as first, with a clock of its own.
+func (w *world) share(first *world) {
+	w.sim, w.spy, w.api, w.sso, w.file = first.sim, first.spy, first.api, first.sso, first.file
+	w.public, w.link, w.key, w.other = first.public, first.link, first.key, first.other
 }
 
 const fingerprint = "14:6D:E9:83:C5:73:06:50:D8:EE:B9:95:2F:34:FC:64:16:A0:83:42:E6:1D:BE:A8:8A:04:96:B2:3F:CF:44:E5"
