@@ -43,6 +43,13 @@ func (w *witness) over(next http.Handler) http.Handler {
 			method: r.Method, path: r.URL.Path, dest: r.Header.Get("Sec-Fetch-Dest"), cookie: r.Header.Get("Cookie") != "",
 		})
 		anywhere := w.anywhere
+		if r.UserAgent() == iPhone {
+			// Safari has no client hints; Chromium sends its own with a new tab's first
+			// request, whatever it calls itself.
+			for _, hint := range []string{"Sec-Ch-Ua", "Sec-Ch-Ua-Mobile", "Sec-Ch-Ua-Platform"} {
+				r.Header.Del(hint)
+			}
+		}
 		w.mu.Unlock()
 		next.ServeHTTP(&witnessed{ResponseWriter: rw, anywhere: anywhere, cookie: func() {
 			w.mu.Lock()

@@ -62,8 +62,9 @@ type Browser struct {
 type Setting func(*launch)
 
 type launch struct {
-	hosts    []string // rules for --host-resolver-rules
-	noCookie bool
+	hosts   []string // rules for --host-resolver-rules
+	refused string   // cookie settings of the profile, as JSON members
+	agent   string
 }
 
 // MapHost makes the browser reach host, such as link.example, at address, such
@@ -74,7 +75,22 @@ func MapHost(host, address string) Setting {
 
 // BlockCookies makes the browser refuse all cookies and all storage, as a
 // person can in its settings: a Set-Cookie is ignored, and localStorage throws.
-func BlockCookies(l *launch) { l.noCookie = true }
+func BlockCookies(l *launch) { l.refused = `"default_content_setting_values":{"cookies":2}` }
+
+// BlockFrames makes the browser refuse all cookies and all storage to frames of the
+// host inner in pages of the host outer, and to nobody else.
+func BlockFrames(inner, outer string) Setting {
+	return func(l *launch) {
+		l.refused = fmt.Sprintf(`"content_settings":{"exceptions":{"cookies":{"%s,%s":{"setting":2}}}}`, inner, outer)
+	}
+}
+
+// Named makes the browser send this User-Agent from its first request on, also in
+// the tabs that a page opens, whose first request comes before Trait can change it.
+// The client hints of that request still tell of the engine.
+func Named(agent string) Setting {
+	return func(l *launch) { l.agent = agent }
+}
 
 // New starts a Chromium and ends it with the test. Where there is none the test
 // is skipped and says so, or, where CI is set, fails. HANDOFF_CHROMIUM names the
@@ -123,6 +139,9 @@ func (l launch) flags(path, profile string) []chromedp.ExecAllocatorOption {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("host-resolver-rules", strings.Join(rules, ",")),
 	)
+	if l.agent != "" {
+		options = append(options, chromedp.UserAgent(l.agent))
+	}
 	if profile != "" {
 		options = append(options, chromedp.UserDataDir(profile))
 	}
@@ -132,7 +151,7 @@ func (l launch) flags(path, profile string) []chromedp.ExecAllocatorOption {
 // profile writes the settings of a person who refuses cookies, if that is asked
 // for, and returns their folder.
 func (l launch) profile(t Reporter) (string, error) {
-	if !l.noCookie {
+	if l.refused == "" {
 		return "", nil
 	}
 	dir, err := os.MkdirTemp("", "handoff-browser-")
@@ -140,11 +159,10 @@ func (l launch) profile(t Reporter) (string, error) {
 		return "", fmt.Errorf("making a profile: %w", err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // temporary: the system clears it otherwise
-	const refuse = `{"profile":{"default_content_setting_values":{"cookies":2}}}`
 	if err := os.Mkdir(filepath.Join(dir, "Default"), 0o700); err != nil {
 		return "", fmt.Errorf("making a profile: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "Default", "Preferences"), []byte(refuse), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "Default", "Preferences"), []byte(`{"profile":{`+l.refused+`}}`), 0o600); err != nil {
 		return "", fmt.Errorf("making a profile: %w", err)
 	}
 	return dir, nil

@@ -193,11 +193,18 @@ func (p *Page) Tab() *Page {
 // have the engine's own User-Agent.
 func (p *Page) Popup(id string) *Page {
 	p.t.Helper()
+	return p.Opened(func() { p.Click(id) })
+}
+
+// Opened is the tab that do opens, such as by pressing something in a frame of
+// this page.
+func (p *Page) Opened(do func()) *Page {
+	p.t.Helper()
 	before := map[target.ID]bool{}
 	for _, info := range p.targets() {
 		before[info.TargetID] = true
 	}
-	p.Click(id)
+	do()
 	found := p.await("a new tab", func(info *target.Info) bool {
 		return info.Type == "page" && !before[info.TargetID]
 	})
@@ -233,7 +240,7 @@ func (p *Page) inside(found target.ID) *Page {
 	seen := &problems{}
 	ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithTargetID(found), chromedp.WithDetachOnCancel(), chromedp.WithListener(seen.take))
 	p.t.Cleanup(cancel)
-	if err := chromedp.Do(ctx, chromedp.Func(watch)); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Func(p.person.touch), chromedp.Func(watch)); err != nil {
 		p.t.Fatalf("attaching to a frame: %v", err)
 	}
 	return &Page{t: p.t, ctx: ctx, person: p.person, problems: seen, frame: true}

@@ -148,6 +148,14 @@ func (p *person) emulate(ctx context.Context, t *chromedp.Target) error {
 	return watch(ctx, t)
 }
 
+// touch lets fingers into a frame: it has no window of its own to emulate.
+func (p *person) touch(ctx context.Context, t *chromedp.Target) error {
+	if _, err := cdp.Call(ctx, t, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: p.mobile}); err != nil {
+		return fmt.Errorf("letting fingers in: %w", err)
+	}
+	return nil
+}
+
 // watch turns on the reports that problems collects beyond the console's.
 func watch(ctx context.Context, t *chromedp.Target) error {
 	if _, err := cdp.Call(ctx, t, audits.Enable, cdp.Empty{}); err != nil {
