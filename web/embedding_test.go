@@ -134,6 +134,9 @@ func newEmbedder(t testing.TB) *embedder {
 		case "/embed.js":
 			rw.Header().Set("Content-Type", "text/javascript")
 			_, _ = rw.Write(assets.Body("js/embed.js"))
+		case "/run":
+			rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = fmt.Fprintf(rw, head+`<script>%s</script>`, q.Get("script"))
 		case "/done":
 			rw.Header().Set("Content-Type", "text/html; charset=utf-8")
 			_, _ = fmt.Fprint(rw, head+`<main data-testid="done">Welcome back</main>`)
