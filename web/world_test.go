@@ -150,10 +150,7 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 		handler = slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})
 	}
 	log := slog.New(reqctx.NewHandler(handler))
-	w.keys = s.keys
-	if w.keys == nil {
-		w.keys = []handoff.Secret{handoff.Secret(keyring.Generate())}
-	}
+	w.keys = []handoff.Secret{handoff.Secret(keyring.Generate())}
 	if first := s.first(); first != nil {
 		w.share(first)
 	} else {
@@ -191,6 +188,9 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	}
 	if s.wrap != nil {
 		w.store = s.wrap(w.store)
+	}
+	if s.keys != nil {
+		w.keys = s.keys
 	}
 	vault, err := keyring.New(w.keys)
 	if err != nil {
@@ -269,7 +269,7 @@ func (s setting) first() *world {
 
 // share makes w a process of the same portal as first, with a clock of its own.
 func (w *world) share(first *world) {
-	w.sim, w.spy, w.api, w.sso, w.file = first.sim, first.spy, first.api, first.sso, first.file
+	w.sim, w.spy, w.api, w.sso, w.file, w.keys = first.sim, first.spy, first.api, first.sso, first.file, first.keys
 	w.public, w.link, w.key, w.other = first.public, first.link, first.key, first.other
 }
 
