@@ -30,7 +30,9 @@ type examined struct {
 func (e *examined) keep(h handoff.Handoff) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.latest[h.ID] = h
+	if h.Seq >= e.latest[h.ID].Seq { // what is sent meanwhile may be saved first and come here last
+		e.latest[h.ID] = h
+	}
 	e.changed = append(e.changed, h.ID)
 }
 
@@ -163,6 +165,7 @@ func changeFaults(was, is handoff.Handoff, now time.Time) []string {
 		fault(c.Ended == "" && !slices.ContainsFunc(is.Codes, func(o handoff.RouteCode) bool { return o.Hash == c.Hash }),
 			"a live code of route %s was forgotten", c.Route)
 	}
+	found = append(found, toldFaults(was, is)...)
 	return append(found, standingFaults(is)...)
 }
 

@@ -36,9 +36,8 @@ func (s *Service) tell(ctx context.Context, h Handoff) error {
 }
 
 func (s *Service) tellOne(ctx context.Context, id ID, partner PartnerID, to EndpointID) error {
-	began := s.now()
 	g := s.post.gate(partner, to)
-	if until := g.enter(began); !until.IsZero() {
+	if until := g.enter(s.now()); !until.IsZero() {
 		_, err := s.update(ctx, id, func(h Handoff, now time.Time) (Handoff, error) { return h.PutOff(to, until, now) })
 		return err
 	}
@@ -50,20 +49,29 @@ func (s *Service) tellOne(ctx context.Context, id ID, partner PartnerID, to Endp
 		return err
 	}
 	s.post.sending.Go(func() {
-		r := s.send(ctx, m)
-		now := s.now()
-		hold := time.Time{}
-		if r.RetryAfter > 0 && !r.Delivered {
-			hold = now.Add(min(r.RetryAfter, holdMost))
+		r := s.send(ctx, g, m)
+		if !s.sent(ctx, m, mine, r) || ctx.Err() != nil {
+			return
 		}
-		g.leave(now.Sub(began), hold)
-		s.sent(ctx, m, mine, r)
+		// The next one has waited for this one only.
+		if err := s.tellOne(ctx, id, partner, to); err != nil && CodeOf(err) != CodeNotFound {
+			s.log.ErrorContext(ctx, "worker_step_failed", "handoff", id, "error", err)
+		}
 	})
 	return nil
 }
 
-// send makes one attempt. Being told to stop gives it postGrace and no more.
-func (s *Service) send(ctx context.Context, m Message) Receipt {
+// send makes one attempt, and gives its slot back. Being told to stop gives it
+// postGrace and no more.
+func (s *Service) send(ctx context.Context, g *gate, m Message) (r Receipt) {
+	began := s.now()
+	defer func() {
+		now, hold := s.now(), time.Time{}
+		if r.RetryAfter > 0 && !r.Delivered {
+			hold = now.Add(min(r.RetryAfter, holdMost))
+		}
+		g.leave(now.Sub(began), hold)
+	}()
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), SendLease-5*time.Second)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
@@ -73,8 +81,8 @@ func (s *Service) send(ctx context.Context, m Message) Receipt {
 	return s.post.deliverer.Deliver(limit, m)
 }
 
-// sent notes what came of an attempt.
-func (s *Service) sent(ctx context.Context, m Message, mine Hash, r Receipt) {
+// sent notes what came of an attempt, and reports whether another is due at once.
+func (s *Service) sent(ctx context.Context, m Message, mine Hash, r Receipt) (more bool) {
 	log := s.log.With("handoff", m.Handoff, "partner", m.Partner, "endpoint", m.To, "seq", m.Seq)
 	ctx = context.WithoutCancel(ctx) // the receiver has it: say so, whoever is stopping
 	h, err := s.update(ctx, m.Handoff, func(h Handoff, now time.Time) (Handoff, error) {
@@ -84,7 +92,7 @@ func (s *Service) sent(ctx context.Context, m Message, mine Hash, r Receipt) {
 		if CodeOf(err) != CodeNotFound {
 			log.ErrorContext(ctx, "webhook_outcome_not_saved", "outcome", r.Outcome, "error", err)
 		}
-		return
+		return false
 	}
 	_, c := h.channel(m.To)
 	switch done := c.send(m.Seq); {
@@ -98,6 +106,8 @@ func (s *Service) sent(ctx context.Context, m Message, mine Hash, r Receipt) {
 	default:
 		log.WarnContext(ctx, "webhook_failed", "outcome", r.Outcome, "attempts", done.Attempts, "next", done.Next)
 	}
+	due, ok := c.DueAt()
+	return ok && !s.now().Before(due)
 }
 
 // Replay sends notices of a handoff again: one, or with seq zero all that are

@@ -89,6 +89,7 @@ type walk struct {
 	rng   *rand.Rand
 	store *examined
 	up    *upstream
+	out   *moody
 	procs []*handoff.Service
 
 	trace   []string
@@ -167,13 +168,14 @@ func newWalk(t *testing.T, seed uint64) *walk {
 		confirmable: func(claim handoff.Hash) bool { return w.typed[claim] },
 	}
 	w.up.before = w.misfortune
+	w.out = newMoody(w, seed)
 	keys, err := keyring.New([]handoff.Secret{handoff.Secret(keyring.Generate())})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		w.procs = append(w.procs, handoff.NewService(handoff.Config{
-			Store: w.store, Vault: keys, Platforms: w.up, Notifier: w.store, Log: slog.New(slog.DiscardHandler),
+			Store: w.store, Vault: keys, Platforms: w.up, Notifier: w.store, Deliverer: w.out, Log: slog.New(slog.DiscardHandler),
 		}))
 	}
 	for range 2 {
@@ -216,9 +218,9 @@ func (w *walk) take() {
 	for i := 0; i < walkSteps && len(w.faults) == 0; i++ {
 		w.stepOnce()
 	}
-	// In the end everything ends, and is forgotten.
-	for range 8 {
-		time.Sleep(25 * time.Hour)
+	// In the end everything ends, and is told or given up, and is forgotten.
+	for range 60 {
+		time.Sleep(27 * time.Hour)
 		w.run("work", w.work)
 	}
 	for _, id := range w.ids {
@@ -288,7 +290,7 @@ func (w *walk) sayError(name string, err error) {
 
 // examine looks at everything there is, between two operations.
 func (w *walk) examine() {
-	for _, b := range w.up.broken() {
+	for _, b := range append(w.up.broken(), w.out.broken()...) {
 		w.fault("%s", b)
 	}
 	if w.depth > 0 {

@@ -35,6 +35,7 @@ func (w *walk) allSteps() []step {
 		{"begin here", 2, w.beginHere},
 		{"return", 3, w.comeBack},
 		{"watch", 5, w.watch},
+		{"send again", 1, w.sendAgain},
 		{"refuse a code", 2, w.refuse},
 		{"refuse a claim", 1, w.refuseClaim},
 		{"refuse in the app", 1, w.refuseInApp},
@@ -607,7 +608,7 @@ func (w *walk) work() error {
 			return err
 		}
 		h, err := w.store.Get(w.t.Context(), id)
-		if err == nil && !h.DueAt().After(now) {
+		if err == nil && !h.DueAt().After(now) && !h.Forgotten(now) { // what was told last goes in the next turn
 			w.fault("%s: still due at %s, after the worker's turn at %s", id, h.DueAt(), now)
 		}
 	}

@@ -88,15 +88,18 @@ func (s *Service) tick(ctx context.Context, id ID) error {
 	if !ask {
 		return nil
 	}
-	return s.ask(ctx, h)
+	if h, err = s.ask(ctx, h); err != nil {
+		return err
+	}
+	return s.tell(ctx, h)
 }
 
 // ask asks the platform how far the journey is. That it does not answer is no
 // failure of the handoff: the next question comes in its time.
-func (s *Service) ask(ctx context.Context, h Handoff) error {
+func (s *Service) ask(ctx context.Context, h Handoff) (Handoff, error) {
 	p, err := s.platforms.Platform(h.Partner)
 	if err != nil {
-		return err
+		return h, err
 	}
 	final := h.Poll.Final
 	state, err := p.State(ctx, h.Instance)
@@ -104,6 +107,5 @@ func (s *Service) ask(ctx context.Context, h Handoff) error {
 		s.log.WarnContext(ctx, "journey_state_unknown", "handoff", h.ID, "final", final, "error", err)
 		state = JourneyRunning
 	}
-	_, err = s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) { return h.Heard(state, final, now) })
-	return err
+	return s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) { return h.Heard(state, final, now) })
 }

@@ -39,6 +39,7 @@ type receiver struct {
 	mu     sync.Mutex
 	got    []letter
 	answer http.HandlerFunc
+	each   func(letter) // sees what comes, one after the other; may be nil
 }
 
 func newReceiver(t *testing.T, answer http.HandlerFunc) *receiver {
@@ -51,6 +52,9 @@ func newReceiver(t *testing.T, answer http.HandlerFunc) *receiver {
 		}
 		r.mu.Lock()
 		r.got = append(r.got, letter{req.Header.Clone(), b})
+		if r.each != nil {
+			r.each(r.got[len(r.got)-1])
+		}
 		answer := r.answer
 		r.mu.Unlock()
 		if answer != nil {
