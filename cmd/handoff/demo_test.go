@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
 	"html"
 	"io"
 	"net"
@@ -277,9 +276,17 @@ func TestDemoPhoneSaysNo(t *testing.T) {
 	if err != nil || !strings.Contains(out, "Acme Bank is told") {
 		t.Errorf("run(phone --no) = %v, %q, want it to say that the partner is told", err, out)
 	}
-	_, err = call(t, "phone", w.link, "--yes")
-	if exitStatus(err) != exitFaults || !strings.Contains(fmt.Sprint(err), "on the computer") {
-		t.Errorf("run(phone) on a refused link = %v, want exit status 1 and what to do", err)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.link, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = a.Body.Close()
+	if a.StatusCode != http.StatusGone {
+		t.Errorf("a refused link answers %d, want 410", a.StatusCode)
 	}
 }
 
