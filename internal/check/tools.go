@@ -103,6 +103,29 @@ func (c *checker) systemTools() []systemTool {
 			without:  "that a second, independent program reads our QR codes",
 		},
 	}
+	if c.long {
+		list = append(
+			list,
+			systemTool{
+				name:     "Firefox",
+				programs: []string{"firefox-esr", "firefox"},
+				packages: []string{"firefox-esr"},
+				without:  "pages and frames in Firefox",
+			},
+			systemTool{
+				name:     "WebKit",
+				programs: []string{"WebKitWebDriver"},
+				packages: []string{"webkit2gtk-driver"},
+				without:  "pages and frames in WebKit",
+			},
+			systemTool{
+				name:     "Xvfb",
+				programs: []string{"Xvfb"},
+				packages: []string{"xvfb"},
+				without:  "pages and frames in WebKit, which has no headless mode",
+			},
+		)
+	}
 	if c.hasRedisStore() {
 		list = append(list, systemTool{
 			name:     "Redis",
