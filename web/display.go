@@ -320,9 +320,13 @@ func (d *display) view(c echo.Context, h handoff.Handoff) (templates.Display, er
 	return v, nil
 }
 
-// svg serves GET /h/:key/qr.svg.
+// svg serves GET /h/:key/qr.svg. The page's script asks for it, and may be late:
+// a code that is covered by now is no failure, only nothing to show.
 func (d *display) svg(c echo.Context) error {
 	code, err := d.picture(c)
+	if covered := handoff.CodeOf(err); err != nil && (covered == handoff.CodeConflict || covered == handoff.CodeGone) {
+		return c.NoContent(http.StatusNoContent)
+	}
 	if err != nil {
 		return err
 	}
