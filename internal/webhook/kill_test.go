@@ -140,7 +140,9 @@ func TestKill(t *testing.T) {
 	}
 	w := newWitness(t)
 	r := newReceiver(t, nil)
+	r.mu.Lock()
 	r.each = w.note
+	r.mu.Unlock()
 	path, key := filepath.Join(t.TempDir(), "handoff.db"), keyring.Generate()
 	written := make(map[handoff.ID]int) // the seq that was acknowledged last
 	for kill := range kills {
