@@ -42,8 +42,9 @@ type Setup struct {
 
 	ListenPortal, ListenShop, ListenStandIn, ListenApp string
 
-	Key     handoff.Secret // the partner's, known to its shop
-	Partner partner.Partner
+	Key        handoff.Secret // the partner's, known to its shop
+	HookSecret handoff.Secret // signs the shop's webhooks
+	Partner    partner.Partner
 }
 
 // NewSetup decides addresses and makes a partner with a new key.
@@ -56,7 +57,7 @@ func NewSetup(o Options) (Setup, error) {
 		PublicURL: "http://" + at("127.0.0.1", 0), LinkURL: "http://" + at("localhost", 0),
 		ShopURL: "http://" + at("localhost", 1), StandInURL: "http://" + at("127.0.0.1", 2), AppURL: "http://" + at("localhost", 3),
 		ListenPortal: at("127.0.0.1", 0), ListenShop: at("127.0.0.1", 1), ListenStandIn: at("127.0.0.1", 2), ListenApp: at("127.0.0.1", 3),
-		Key: partner.NewKey(),
+		Key: partner.NewKey(), HookSecret: newHookSecret(),
 	}
 	s.Partner = s.bank()
 	if !o.LAN {
@@ -98,6 +99,7 @@ func (s Setup) bank() partner.Partner {
 			},
 			WebURL: s.AppURL + "/handoff",
 		}},
+		Webhooks: []partner.Webhook{{URL: s.ShopURL + hookPath, Secrets: []handoff.Secret{s.HookSecret}}},
 	}
 }
 

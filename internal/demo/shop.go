@@ -15,9 +15,11 @@ type ShopConfig struct {
 	PortalURL string         // public_url
 	Origins   []string       // its own, the first being where its return URL is
 	Key       handoff.Secret // its partner key
-	HTTP      *http.Client   // default: one with timeouts
-	Log       *slog.Logger
-	Now       func() time.Time // default: time.Now
+	// HookSecret verifies what the portal tells it; empty: it is told nothing.
+	HookSecret handoff.Secret
+	HTTP       *http.Client // default: one with timeouts
+	Log        *slog.Logger
+	Now        func() time.Time // default: time.Now
 }
 
 // shop is the made-up bank's site: its server holds the key, its pages hold
@@ -28,6 +30,7 @@ type shop struct {
 	portal  string
 	origins []string
 	visits  *visits[customer]
+	hooks   *hooks
 }
 
 // customer is what the shop knows of one browser: the handoffs it began.
@@ -52,12 +55,14 @@ func NewShop(c ShopConfig) (http.Handler, error) {
 		site: base, portal: c.PortalURL, origins: c.Origins,
 		api:    &partnerAPI{portal: c.PortalURL, key: c.Key, http: c.HTTP},
 		visits: newVisits[customer]("demo_shop", c.Now),
+		hooks:  &hooks{secret: c.HookSecret, now: c.Now, byID: make(map[handoff.ID][]told)},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.home)
 	mux.HandleFunc("POST /open", s.open)
 	mux.HandleFunc("GET /check/{id}", s.check)
 	mux.HandleFunc("GET /done", s.done)
+	mux.HandleFunc("POST "+hookPath, s.hook)
 	return s.handler(mux), nil
 }
 
@@ -68,7 +73,16 @@ func (s *shop) home(w http.ResponseWriter, r *http.Request) {
 		s.fault(w, r, http.StatusBadGateway, err)
 		return
 	}
-	s.show(w, r, http.StatusOK, "shop_home.html", view{Title: "Open an account", Body: recent})
+	type row struct {
+		record
+
+		Told []told
+	}
+	rows := make([]row, len(recent))
+	for i, h := range recent {
+		rows[i] = row{h, s.hooks.about(h.ID)}
+	}
+	s.show(w, r, http.StatusOK, "shop_home.html", view{Title: "Open an account", Body: rows})
 }
 
 // open serves POST /open: what a partner's backend does when a check begins.
@@ -140,14 +154,16 @@ func (s *shop) done(w http.ResponseWriter, r *http.Request) {
 		s.fault(w, r, statusOf(err), err)
 		return
 	}
+	heard := s.hooks.about(h.ID)
 	refresh := 3
-	if h.Status.Ended() {
+	if h.Status.Ended() && (s.hooks.secret == "" || len(heard) > 0 && heard[len(heard)-1].Status.Ended()) {
 		refresh = 0
 	}
 	s.show(w, r, http.StatusOK, "shop_done.html", view{Title: heading(h.Status), Refresh: refresh, Body: struct {
 		Handoff record
 		Told    string
-	}{h, r.FormValue("status")}})
+		Heard   []told
+	}{h, r.FormValue("status"), heard}})
 }
 
 func heading(s handoff.Status) string {

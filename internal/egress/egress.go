@@ -36,8 +36,6 @@ type Options struct {
 	RootCAs *x509.CertPool
 	// Resolver finds addresses; default: the system's.
 	Resolver *net.Resolver
-	// MaxPerHost bounds the connections to one host; default: 16.
-	MaxPerHost int
 }
 
 // Limits of every connection. The whole of a call is for its context to bound.
@@ -45,6 +43,8 @@ const (
 	dialLimit   = 10 * time.Second
 	headerLimit = 16 << 10 // bytes
 	idleLimit   = 60 * time.Second
+
+	idlePerHost, idleInAll = 16, 256 // connections kept open; how many are in use is for the callers to bound
 )
 
 // Guard decides what may be connected to. It is an http.RoundTripper that
@@ -60,9 +60,6 @@ type Guard struct {
 
 // New returns a Guard. Close its idle connections with CloseIdleConnections.
 func New(o Options) *Guard {
-	if o.MaxPerHost == 0 {
-		o.MaxPerHost = 16
-	}
 	g := &Guard{}
 	for _, p := range o.Allow {
 		g.allow = append(g.allow, p.Masked())
@@ -88,7 +85,7 @@ func New(o Options) *Guard {
 			Proxy: nil, DialContext: d.DialContext, ForceAttemptHTTP2: true,
 			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
 			TLSHandshakeTimeout: dialLimit, MaxResponseHeaderBytes: headerLimit,
-			MaxConnsPerHost: o.MaxPerHost, MaxIdleConnsPerHost: o.MaxPerHost, IdleConnTimeout: idleLimit,
+			MaxIdleConnsPerHost: idlePerHost, MaxIdleConns: idleInAll, IdleConnTimeout: idleLimit,
 			DisableCompression: true, // a small answer may not become a large one
 		}
 	}
