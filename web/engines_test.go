@@ -51,7 +51,7 @@ func TestEnginesHostileFrame(t *testing.T) {
 					e.Wait(still)
 				}
 				e.Top()
-				code := codeIn(t, e.Window())
+				code, _ := browser.FindQR(t, e.Window())
 				e.Frame(0)
 				text := e.TryText(engineText)
 				if strings.Contains(test.page, "frame%3Fsrc") { // one more within

@@ -1,13 +1,8 @@
 package web_test
 
 import (
-	"bytes"
-	"image/png"
 	"strings"
 	"testing"
-
-	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/qrcode"
 
 	"github.com/handoff-portal/handoff/internal/browser"
 )
@@ -41,7 +36,7 @@ func TestThreatHostileFrame(t *testing.T) {
 			before := len(seen.all(followed))
 			page := b.Desktop(t, browser.ReducedMotion) // or the picture is of a code that fades in
 			page.Navigate(test.page)
-			code := codeIn(t, page.Screenshot())
+			code, _ := browser.FindQR(t, page.Screenshot())
 			got := browser.Eval[int](page, "got.length")
 			follows := len(seen.all(followed)) - before
 			var texts []string
@@ -70,22 +65,3 @@ func followed(a visit) bool {
 	return strings.HasPrefix(a.path, "/h/") && strings.Count(a.path, "/") > 2
 }
 
-// codeIn is what the QR code in a picture says, or empty if there is none.
-func codeIn(t *testing.T, picture []byte) string {
-	t.Helper()
-	img, err := png.Decode(bytes.NewReader(picture))
-	if err != nil {
-		t.Fatal(err)
-	}
-	bitmap, err := gozxing.NewBinaryBitmapFromImage(img)
-	if err != nil {
-		t.Fatal(err)
-	}
-	hints := make(map[gozxing.DecodeHintType]any)
-	hints[gozxing.DecodeHintType_TRY_HARDER] = true
-	result, err := qrcode.NewQRCodeReader().Decode(bitmap, hints)
-	if err != nil {
-		return ""
-	}
-	return result.GetText()
-}

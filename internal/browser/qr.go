@@ -49,6 +49,24 @@ func DecodeQR(t Reporter, picture []byte) string {
 	return text
 }
 
+// FindQR returns the text of the QR code in a picture, as any of the decoders
+// reads it; found is false if none finds one.
+func FindQR(t Reporter, picture []byte) (text string, found bool) {
+	t.Helper()
+	if text, err := decodeZXing(picture); err == nil {
+		return text, true
+	}
+	program, err := exec.LookPath("zbarimg")
+	if err != nil {
+		if inCI() {
+			t.Fatalf("browser: zbarimg is missing; %s", remedy)
+		}
+		return "", false
+	}
+	text, err = decodeZBar(t, program, picture)
+	return text, err == nil
+}
+
 // decodeZXing tries both of gozxing's ways to tell dark from light.
 func decodeZXing(picture []byte) (string, error) {
 	img, err := png.Decode(bytes.NewReader(picture))
