@@ -36,9 +36,18 @@ func TestThreatHostileFrame(t *testing.T) {
 			before := len(seen.all(followed))
 			page := b.Desktop(t, browser.ReducedMotion) // or the picture is of a code that fades in
 			page.Navigate(test.page)
-			code, _ := browser.FindQR(t, page.Screenshot())
-			got := browser.Eval[int](page, "got.length")
-			follows := len(seen.all(followed)) - before
+			var code string
+			var got, follows int
+			// What is allowed may take its time; of what is not, one look is enough,
+			// after the page has loaded.
+			for range 50 {
+				code, _ = browser.FindQR(t, page.Screenshot())
+				got = browser.Eval[int](page, "got.length")
+				follows = len(seen.all(followed)) - before
+				if test.blocked || (code != "" && got > 0 && follows > 0) {
+					break
+				}
+			}
 			var texts []string
 			for _, frame := range page.Frames() {
 				texts = append(texts, browser.Eval[string](frame, shownText))
@@ -64,4 +73,3 @@ const shownText = `document.body && document.body.checkVisibility() ? document.b
 func followed(a visit) bool {
 	return strings.HasPrefix(a.path, "/h/") && strings.Count(a.path, "/") > 2
 }
-
