@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/platform/platformsim"
 )
 
 // with is the same world in a subtest of its own.
@@ -26,15 +28,37 @@ func (w *world) with(t testing.TB) *world {
 // spent, and the request ids.
 type spy struct {
 	mu       sync.Mutex
-	tokens   []string // guarded by mu, as all of these
+	tokens   []string          // guarded by mu, as all of these
+	kinds    map[string]string // by token: the name it was given by
 	connects []string
 	ids      []string
+	client   handoff.Secret // taken for the stand-in's own secret
 }
 
-var givenToken = regexp.MustCompile(`"(?:access_token|connectToken|endUserToken|resumeCredential)":"([^"]{8,})`)
+// secret makes s the one that the platform wants of the portal.
+func (s *spy) secret(client handoff.Secret) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.client = client
+}
+
+// lets makes a request for an access token one that the stand-in takes.
+func (s *spy) lets(r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.client == "" || !strings.HasSuffix(r.URL.Path, "/token.oauth2") || r.ParseForm() != nil || r.PostForm.Get("client_secret") != s.client.Reveal() {
+		return
+	}
+	r.PostForm.Set("client_secret", platformsim.Secret)
+	r.Form.Set("client_secret", platformsim.Secret)
+	r.Body = io.NopCloser(strings.NewReader(r.PostForm.Encode()))
+}
+
+var givenToken = regexp.MustCompile(`"(access_token|connectToken|endUserToken|resumeCredential)":"([^"]{8,})`)
 
 func (s *spy) over(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.lets(r)
 		if strings.HasSuffix(r.URL.Path, "/device/connect") {
 			s.mu.Lock()
 			s.connects = append(s.connects, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
@@ -54,7 +78,11 @@ func (w *spied) Write(b []byte) (int, error) {
 	w.spy.mu.Lock()
 	w.spy.ids = append(w.spy.ids, w.Header().Get("X-Request-ID"))
 	for _, m := range givenToken.FindAllSubmatch(b, -1) {
-		w.spy.tokens = append(w.spy.tokens, string(m[1]))
+		if w.spy.kinds == nil {
+			w.spy.kinds = map[string]string{}
+		}
+		w.spy.tokens = append(w.spy.tokens, string(m[2]))
+		w.spy.kinds[string(m[2])] = string(m[1])
 	}
 	w.spy.mu.Unlock()
 	return w.ResponseWriter.Write(b)

@@ -63,6 +63,8 @@ type setting struct {
 	textLog      bool      // lines as people read them
 	https        bool      // public hosts of one's own, which only the handler itself answers for
 	keys         []handoff.Secret
+	clientSecret handoff.Secret // the portal's at the platform
+	deliverer    func(*slog.Logger) handoff.Deliverer
 	beside       *world // another process of the same portal, at the same time
 	after        *world // the same, after that one was stopped: on its store and address
 }
@@ -160,9 +162,14 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 		base := map[platform.Version]string{platform.V1: "/captain/api", platform.V2: "/v2/captain"}[s.version]
 		w.api, w.sso = upstream.URL+base, upstream.URL+"/as/token.oauth2"
 	}
+	clientSecret := handoff.Secret(platformsim.Secret)
+	if s.clientSecret != "" {
+		clientSecret = s.clientSecret
+		w.spy.secret(clientSecret)
+	}
 	client, err := platform.New(platform.Config{
 		Version: s.version, APIURL: w.api, TokenURL: w.sso,
-		Grant: platform.GrantClientCredentials, Scope: "gbg.token", ClientID: "demo", ClientSecret: platformsim.Secret,
+		Grant: platform.GrantClientCredentials, Scope: "gbg.token", ClientID: "demo", ClientSecret: clientSecret,
 		Log: log, Now: w.clock.now, Tuning: s.tuning,
 	})
 	if err != nil {
@@ -196,8 +203,12 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	if err != nil {
 		t.Fatalf("keyring.New() error = %v", err)
 	}
+	var deliverer handoff.Deliverer
+	if s.deliverer != nil {
+		deliverer = s.deliverer(log)
+	}
 	w.handoff = handoff.NewService(handoff.Config{
-		Store: w.store, Vault: vault, Platforms: platforms{client}, Notifier: w.hub, Log: log, Now: w.clock.now,
+		Store: w.store, Vault: vault, Platforms: platforms{client}, Notifier: w.hub, Deliverer: deliverer, Log: log, Now: w.clock.now,
 	})
 	catalog, err := languages()
 	if err != nil {
