@@ -93,12 +93,16 @@ func TestThreatThirdPartyCookiesBlocked(t *testing.T) {
 	phone.WantNoProblems("410") // the page of the claim that was released
 }
 
+// drawn waits until a page has drawn what it shows.
+const drawn = `new Promise((yes) => requestAnimationFrame(() => requestAnimationFrame(() => yes(true))))`
+
 // framedCode is the code that a frame shows in its page's window, once there is one.
 func framedCode(t *testing.T, frame, page *browser.Page) string {
 	t.Helper()
 	browser.Eval[bool](frame, `new Promise((seen) => { const i = setInterval(() => {
 		if (document.querySelector("#qr path").getAttribute("d")) { clearInterval(i); seen(true) } }, 20) })`)
-	return browser.DecodeQR(t, page.Screenshot())
+	browser.Eval[bool](frame, drawn)
+	return browser.DecodeQR(t, page.Window())
 }
 
 // TestPhoneFrame reaches the app from a sandboxed frame on a phone whose browser
