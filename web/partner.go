@@ -394,12 +394,15 @@ func (a *partnerAPI) send(c echo.Context, status int, h handoff.Handoff) error {
 }
 
 func (a *partnerAPI) wire(h handoff.Handoff) (wireHandoff, error) {
-	key, err := a.handoffs.DisplayKey(h)
-	if err != nil {
+	display := ""
+	switch key, err := a.handoffs.DisplayKey(h); {
+	case err == nil:
+		display = a.public.String() + "/h/" + key.Reveal()
+	case !h.Status.Ended(): // of an ended one the server key may be gone, and there is nothing left to display
 		return wireHandoff{}, err
 	}
 	w := wireHandoff{
-		ID: h.ID, Status: h.Status, DisplayURL: a.public.String() + "/h/" + key.Reveal(), InstanceID: h.Instance, App: h.App,
+		ID: h.ID, Status: h.Status, DisplayURL: display, InstanceID: h.Instance, App: h.App,
 		Scope: h.Terms.Scope, Reference: h.Terms.Reference, SupportRef: h.SupportRef,
 		CreatedAt: wireTime(h.CreatedAt), ExpiresAt: wireTime(h.Deadline), Seq: h.Seq,
 	}
