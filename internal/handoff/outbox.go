@@ -175,6 +175,9 @@ func (h Handoff) SendAgain(seq int, to EndpointID, now time.Time) (Handoff, erro
 			}
 			*s = Send{Seq: s.Seq, Next: now, Last: s.Last, Outcome: s.Outcome, Again: true}
 			found = true
+			if c.Sending != nil && c.Sending.Seq == s.Seq {
+				c.Sending = nil // what is on its way was not asked for: it does not count
+			}
 			c.Gone, c.NotBefore = false, time.Time{}
 		}
 	}

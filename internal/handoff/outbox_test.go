@@ -315,6 +315,26 @@ func TestOneSender(t *testing.T) {
 	}, hookA)
 }
 
+// What is asked for again while it is on its way goes out once more.
+func TestAgainMeanwhile(t *testing.T) {
+	told(t, nil, func(d *desk, in *inbox) {
+		in.respond(func(handoff.Message) handoff.Receipt {
+			time.Sleep(2 * time.Second)
+			return handoff.Receipt{Delivered: true}
+		})
+		time.AfterFunc(time.Second, func() {
+			if _, err := d.svc.Replay(d.t.Context(), d.id, 1, ""); err != nil {
+				t.Errorf("Replay(1): %v", err)
+			}
+		})
+		d.run(d.svc, 10*time.Second)
+		wantSeqs(t, in, hookA, 1, 1)
+		if d.stored().Untold() {
+			t.Error("the handoff still has something to tell")
+		}
+	}, hookA)
+}
+
 // A process told to stop breaks off what takes too long, and that counts as no
 // attempt: another process sends it at once.
 func TestBrokenOff(t *testing.T) {
