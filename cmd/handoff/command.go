@@ -9,13 +9,14 @@ import (
 
 // commands is the whole command line.
 type commands struct {
-	Serve serveCommand `cmd:"" help:"Serve the portal."`
-	Demo  demoCommand  `cmd:"" help:"Everything at once, nothing to configure: portal, a made-up shop, a stand-in platform, an app."`
-	Sim   simCommand   `cmd:"" help:"The stand-in platform alone."`
-	Phone phoneCommand `cmd:"" help:"The reference app: take a link, a picture of a code, or ten digits, as a partner's app would."`
-	Check checkCommand `cmd:"" help:"Every fault of a configuration at once, with line and remedy."`
-	Key   keyCommand   `cmd:"" help:"Make keys: a partner's, a server's, a webhook secret."`
-	Live  liveCommand  `cmd:"" help:"Ask a running portal whether it is alive: for a container's health check."`
+	Serve    serveCommand    `cmd:"" help:"Serve the portal."`
+	Demo     demoCommand     `cmd:"" help:"Everything at once, nothing to configure: portal, a made-up shop, a stand-in platform, an app."`
+	Sim      simCommand      `cmd:"" help:"The stand-in platform alone."`
+	Phone    phoneCommand    `cmd:"" help:"The reference app: take a link, a picture of a code, or ten digits, as a partner's app would."`
+	Check    checkCommand    `cmd:"" help:"Every fault of a configuration at once, with line and remedy."`
+	Key      keyCommand      `cmd:"" help:"Make keys: a partner's, a server's, a webhook secret."`
+	Webhooks webhooksCommand `cmd:"" help:"What partners were told, and telling them again."`
+	Live     liveCommand     `cmd:"" help:"Ask a running portal whether it is alive: for a container's health check."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

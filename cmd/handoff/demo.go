@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/config"
@@ -90,6 +91,8 @@ func demoConfig(s demo.Setup) *config.Config {
 		PublicURL: s.PublicURL, LinkURL: s.LinkURL,
 		ServerKeys: []handoff.Secret{handoff.Secret(keyring.Generate())},
 		Frames:     5 * time.Second, Limits: config.DefaultLimits(),
+		// The shop is on this machine; a real receiver is on the internet.
+		EgressAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 		Platforms: []config.Platform{{
 			Version: config.V2, APIURL: s.PlatformURL(), TokenURL: s.TokenURL(),
 			Grant: config.GrantClientCredentials, Scope: "gbg.token", ClientID: "demo", ClientSecret: platformsim.Secret,
@@ -101,7 +104,7 @@ func demoConfig(s demo.Setup) *config.Config {
 
 // sites opens the four addresses.
 func (c *demoCommand) sites(ctx context.Context, s demo.Setup, p *portal, log *slog.Logger) ([]site, error) {
-	shop, err := demo.NewShop(demo.ShopConfig{PortalURL: s.PublicURL, Origins: s.Origins(), Key: s.Key, Log: log})
+	shop, err := demo.NewShop(demo.ShopConfig{PortalURL: s.PublicURL, Origins: s.Origins(), Key: s.Key, HookSecret: s.HookSecret, Log: log})
 	if err != nil {
 		return nil, err
 	}

@@ -221,6 +221,17 @@ func TestDemoShopAndPicture(t *testing.T) {
 	if _, page := desk.get(w.shop + "/done?handoff=" + id + "&status=expired"); !strings.Contains(page, "Welcome to Acme Bank") {
 		t.Errorf("the shop's return page says %q, want what the API says", page)
 	}
+	// The page tells what webhooks told the shop, the last of them a moment later.
+	for !strings.Contains(page, "handoff.completed") {
+		if _, page = desk.get(w.shop + "/done?handoff=" + id); t.Context().Err() != nil {
+			t.Fatalf("the shop was never told that it is completed: %q", page)
+		}
+	}
+	for _, want := range []string{"handoff.created", "handoff.displayed", "handoff.claimed", "handoff.confirmed", "handoff.delivered", "handoff.completed"} {
+		if n := strings.Count(page, want); n != 1 {
+			t.Errorf("the shop was told %s %d times, want once", want, n)
+		}
+	}
 }
 
 // A phone's browser opens the link, and the app's page is opened from there with

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/config"
+	"github.com/handoff-portal/handoff/internal/egress"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/i18n"
 	"github.com/handoff-portal/handoff/internal/keyring"
@@ -18,6 +19,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/platform"
 	"github.com/handoff-portal/handoff/internal/store/boltstore"
 	"github.com/handoff-portal/handoff/internal/store/memstore"
+	"github.com/handoff-portal/handoff/internal/webhook"
 	"github.com/handoff-portal/handoff/web"
 )
 
@@ -29,7 +31,8 @@ type portal struct {
 	store   handoff.Store
 	service *handoff.Service
 	hub     *live.Hub
-	handler http.Handler
+	handler http.Handler // public
+	inside  http.Handler // for operators, on the internal listener
 	closers []func() error
 }
 
@@ -64,8 +67,18 @@ func newPortal(p parts) (*portal, error) {
 	if err != nil {
 		return nil, err
 	}
+	guard := egress.New(egress.Options{Allow: p.config.EgressAllow})
+	closers = append(closers, func() error { guard.CloseIdleConnections(); return nil })
+	sender, err := webhook.New(webhook.Config{
+		Endpoints: endpoints(p.config.Partners), Client: guard.Client(), Refused: egress.ErrRefused, Log: p.log,
+	})
+	if err != nil {
+		return nil, err
+	}
 	hub := live.New()
-	service := handoff.NewService(handoff.Config{Store: p.store, Vault: keys, Platforms: platforms, Notifier: hub, Log: p.log})
+	service := handoff.NewService(handoff.Config{
+		Store: p.store, Vault: keys, Platforms: platforms, Notifier: hub, Deliverer: sender, Log: p.log,
+	})
 	limiter, streams, err := newLimits(p.config.Limits)
 	if err != nil {
 		return nil, err
@@ -78,7 +91,19 @@ func newPortal(p parts) (*portal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &portal{store: p.store, service: service, hub: hub, handler: handler, closers: closers}, nil
+	inside := &inside{handoffs: service, partners: partners, sender: sender, log: p.log}
+	return &portal{store: p.store, service: service, hub: hub, handler: handler, inside: inside.handler(), closers: closers}, nil
+}
+
+// endpoints are where each partner wants to be told.
+func endpoints(partners []partner.Partner) map[handoff.PartnerID][]webhook.Endpoint {
+	all := make(map[handoff.PartnerID][]webhook.Endpoint)
+	for _, p := range partners {
+		for _, w := range p.Webhooks {
+			all[p.ID] = append(all[p.ID], webhook.Endpoint{URL: w.URL, Secrets: w.Secrets})
+		}
+	}
+	return all
 }
 
 // close lets go of what the portal holds, the store last, once nothing runs.

@@ -21,9 +21,11 @@ type probe struct {
 
 func newProbe(s handoff.Store) *probe { return &probe{store: s} }
 
-// handler serves the internal listener.
-func (p *probe) handler() http.Handler {
+// handler serves the internal listener; inside is the rest of it.
+func (p *probe) handler(inside http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("/webhooks", inside)
+	mux.Handle("/webhooks/", inside)
 	mux.HandleFunc("GET /livez", p.live)
 	mux.HandleFunc("GET /readyz", p.ready)
 	return mux

@@ -20,7 +20,7 @@ type serveCommand struct {
 func (serveCommand) Help() string {
 	return `Serves until SIGTERM or SIGINT. Then /readyz answers 503, streams end so that browsers reconnect elsewhere, open requests finish, and the exit status is 0, within 20 seconds and --drain.
 
-/livez and /readyz are on the configuration's internal_listen, which must not be reachable from outside.
+/livez, /readyz and what handoff webhooks asks are on the configuration's internal_listen, which must not be reachable from outside.
 
 Examples:
 
@@ -76,7 +76,7 @@ func (c *serveCommand) serve(ctx context.Context, log *slog.Logger, cfg *config.
 	worked := p.work(serving)
 	err = serveSites(serving, log,
 		site{name: "portal", ln: public, handler: p.handler, onShutdown: p.hub.Close},
-		site{name: "internal", ln: internal, handler: probe.handler(), last: true})
+		site{name: "internal", ln: internal, handler: probe.handler(p.inside), last: true})
 	stop()
 	<-worked
 	log.InfoContext(ctx, "stopped")
