@@ -49,7 +49,7 @@ func trespasses() map[string]trespass {
 					if method == http.MethodPost {
 						form = url.Values{"attempt": {newAttempt()}, "sure": {"1"}, "again": {"1"}, "instead": {"1"}}
 					}
-					p := v.world.person(iPhone)
+					p := v.person(iPhone)
 					all = append(all, p.follow(p.request(method, address, form)))
 				}
 			}
@@ -94,8 +94,11 @@ func trespasses() map[string]trespass {
 		}},
 		"/v1/claims POST": {try: func(v *victim) (all []answer) {
 			for _, claim := range []map[string]any{
-				{"partner": "other", "code": v.code}, {"partner": "other", "code": v.typed}, {"code": v.link + "/c/other/" + v.code},
-				{"partner": "other", "code": v.link + "/c/acme/" + v.code}, {"partner": "nobody", "code": v.local},
+				{"partner": "other", "code": v.code},
+				{"partner": "other", "code": v.typed},
+				{"code": v.link + "/c/other/" + v.code},
+				{"partner": "other", "code": v.link + "/c/acme/" + v.code},
+				{"partner": "nobody", "code": v.local},
 			} {
 				_, claim["codeChallenge"] = pkce()
 				claim["deviceInfo"] = map[string]string{"deviceId": "0123456789abcdef", "deviceType": "mobile"}
