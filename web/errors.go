@@ -132,6 +132,9 @@ func (s *site) answerError(err error, c echo.Context) {
 		s.log.LogAttrs(ctx, level, "request_failed", slog.String("route", c.Path()), slog.String("code", string(e.Code)), slog.Any("error", err))
 	}
 	retryAfter(c, e)
+	if !isAPI(c) && c.Response().Header().Get("Content-Security-Policy") == "" { // before a group's own headers
+		s.setPageHeaders(c.Response().Header(), s.policy("'none'"))
+	}
 	var sent error
 	switch {
 	case isAPI(c):
@@ -174,6 +177,7 @@ func sendProblem(c echo.Context, e *handoff.Error, o outcome) error {
 	for _, f := range e.Fields {
 		p.Errors = append(p.Errors, problemField{Pointer: f.Pointer, Detail: f.Detail})
 	}
+	setAPIHeaders(c.Response().Header()) // it may have failed before its group's own
 	c.Response().Header().Set("Content-Type", "application/problem+json")
 	return writeJSON(c, o.status, p)
 }

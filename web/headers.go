@@ -19,6 +19,7 @@ func (s *site) policy(frameAncestors string) string {
 		"style-src 'self'", "img-src 'self'", "connect-src 'self'", "form-action 'self'", "base-uri 'none'",
 		"frame-ancestors " + frameAncestors,
 		"require-trusted-types-for 'script'", "trusted-types 'none'",
+		"report-uri " + reportsPath, "report-to csp",
 	}, "; ")
 }
 
@@ -36,8 +37,28 @@ func (s *site) setPageHeaders(h http.Header, policy string) {
 	h.Set("Permissions-Policy", permissions)
 	h.Set("X-Robots-Tag", "noindex")
 	h.Set("Cache-Control", "no-store")
-	if s.public.Scheme == "https" {
-		h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+	h.Set("Reporting-Endpoints", `csp="`+reportsPath+`"`)
+}
+
+// onlyOverTLS tells browsers to come by https only, with every answer of ours.
+func (s *site) onlyOverTLS(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if s.public.Scheme == "https" {
+			c.Response().Header().Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+		}
+		return next(c)
+	}
+}
+
+// fileHeaders are those of what is no page: a picture opened by itself is a
+// document, and runs and loads nothing; nor is it framed, or read by other sites.
+func fileHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox")
+		return next(c)
 	}
 }
 

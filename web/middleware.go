@@ -111,17 +111,20 @@ const apiKey = "api"
 func answersJSON(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Set(apiKey, true)
-		h := c.Response().Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Referrer-Policy", "no-referrer")
+		setAPIHeaders(c.Response().Header())
 		if c.Request().Header.Get("Cookie") != "" {
 			return handoff.Errorf(handoff.CodeInvalid, "cookies are not taken here")
 		}
 		return next(c)
 	}
+}
+
+func setAPIHeaders(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer")
 }
 
 func isAPI(c echo.Context) bool {

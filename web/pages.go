@@ -88,9 +88,6 @@ func drawn(link string) (templates.QR, error) {
 // sendErrorPage answers a failure to a person. What is unknown, malformed or
 // foreign gets one page, whatever the path.
 func (s *site) sendErrorPage(c echo.Context, e *handoff.Error, o outcome) error {
-	if c.Response().Header().Get("Content-Security-Policy") == "" { // before a group's own headers
-		s.setPageHeaders(c.Response().Header(), s.policy("'none'"))
-	}
 	p := s.page(c)
 	if publicCode(e.Code) == handoff.CodePlatformUnavailable {
 		p.Refresh = 5

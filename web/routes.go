@@ -16,8 +16,9 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 	desk := &display{site: s, changes: changes, cookies: newPhoneCookies(s.public.Scheme == "https")}
 	phone := &phone{site: s, changes: changes, cookies: desk.cookies}
 	known := &wellKnown{site: s, association: association}
+	told := &reports{site: s}
 
-	e.Pre(s.identifyRequest)
+	e.Pre(s.identifyRequest, s.onlyOverTLS)
 	e.Use(s.logRequests(), s.recoverPanics, s.knownHosts)
 
 	// Partner API: JSON in, JSON or problem+json out.
@@ -73,9 +74,12 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 	p.POST("/p/:claim/reject", phone.rejectClaim, s.publicHost)
 	p.Match(look, "/a/:partner/:pickup", phone.appLink, s.sendToPublic)
 
+	// What browsers tell of our pages' policy.
+	e.POST(reportsPath, told.take, s.publicHost, middleware.BodyLimit("16K"), s.limitPages, fileHeaders)
+
 	// Files.
-	e.GET("/static/*", echo.WrapHandler(s.assets), s.publicHost)
-	e.GET("/brand/*", echo.WrapHandler(s.brands), s.publicHost)
-	e.Match(look, "/.well-known/apple-app-site-association", known.apple, s.linkHost)
-	e.Match(look, "/.well-known/assetlinks.json", known.android, s.linkHost)
+	e.GET("/static/*", echo.WrapHandler(s.assets), s.publicHost, fileHeaders)
+	e.GET("/brand/*", echo.WrapHandler(s.brands), s.publicHost, fileHeaders)
+	e.Match(look, "/.well-known/apple-app-site-association", known.apple, s.linkHost, fileHeaders)
+	e.Match(look, "/.well-known/assetlinks.json", known.android, s.linkHost, fileHeaders)
 }

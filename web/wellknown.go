@@ -22,8 +22,6 @@ func (w *wellKnown) apple(c echo.Context) error { return w.send(c, w.association
 func (w *wellKnown) android(c echo.Context) error { return w.send(c, w.association.Android) }
 
 func (w *wellKnown) send(c echo.Context, file []byte) error {
-	h := c.Response().Header()
-	h.Set("Cache-Control", "public, max-age=3600")
-	h.Set("X-Content-Type-Options", "nosniff")
+	c.Response().Header().Set("Cache-Control", "public, max-age=3600")
 	return c.Blob(http.StatusOK, "application/json", file)
 }
