@@ -227,6 +227,26 @@ func TestRebinding(t *testing.T) {
 	}
 }
 
+// Plain http goes to allowed ranges and nowhere else, public addresses included.
+func TestPlainHTTP(t *testing.T) {
+	for address, refused := range map[[4]byte]bool{{8, 8, 8, 8}: true, {10, 0, 0, 1}: false, {127, 0, 0, 1}: true} {
+		resolver := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			go answerDNS(theirs, func(kind uint16) [][4]byte {
+				if kind != 1 {
+					return nil
+				}
+				return [][4]byte{address}
+			})
+			return ours, nil
+		}}
+		g := egress.New(egress.Options{Resolver: resolver, Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+		g.Observe(func(netip.Addr) error { return errors.New("the test goes no further") })
+		_, err := get(t, g, "http://name.example/")
+		wantRefusal(t, "GET http:// of a name at "+netip.AddrFrom4(address).String(), err, refused)
+	}
+}
+
 // Of several addresses of one name, the special ones are passed over.
 func TestMixedAddresses(t *testing.T) {
 	resolver := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {

@@ -2,6 +2,7 @@ package handoff_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -222,6 +223,10 @@ func TestRetryAfter(t *testing.T) {
 		d.create(nil)
 		d.run(d.svc, 100*time.Second)
 		wantSeqs(t, in, hookA, 1)
+		d.svc = d.service(in) // one that was not told to wait finds it in the record
+		if due := d.store.now(first).Outbox[0].Sends[0].Next; due.Before(in.got[0].at.Add(2 * time.Minute)) {
+			t.Errorf("the record says to send again at %s, %s after the first attempt, want 2 minutes", due, due.Sub(in.got[0].at))
+		}
 		d.run(d.svc, 60*time.Second)
 		wantSeqs(t, in, hookA, 1, 1, 1)
 		for _, a := range in.got[1:] {
@@ -331,6 +336,41 @@ func TestAgainMeanwhile(t *testing.T) {
 		wantSeqs(t, in, hookA, 1, 1)
 		if d.stored().Untold() {
 			t.Error("the handoff still has something to tell")
+		}
+	}, hookA)
+}
+
+// Of two who reserve the same attempt, one has it, until its lease is over; what
+// another reserved is not its to end.
+func TestReservation(t *testing.T) {
+	told(t, nil, func(d *desk, _ *inbox) {
+		now, h := time.Now(), d.stored()
+		h, err := h.BeginSend(hookA, handoff.HashOf("one"), now)
+		if err != nil || h.Outbox[0].Sending == nil {
+			t.Fatalf("BeginSend(one) = %+v, %v", h.Outbox[0], err)
+		}
+		for _, at := range []time.Time{now, now.Add(handoff.SendLease - 1)} {
+			if _, err := h.BeginSend(hookA, handoff.HashOf("two"), at); !errors.Is(err, handoff.ErrUnchanged) {
+				t.Errorf("BeginSend(two) after %s = %v, want nothing to do", at.Sub(now), err)
+			}
+			if _, err := h.EndSend(hookA, handoff.HashOf("two"), handoff.Receipt{Delivered: true}, 0, at); !errors.Is(err, handoff.ErrUnchanged) {
+				t.Errorf("EndSend(two) = %v, want nothing to do", err)
+			}
+		}
+		later := now.Add(handoff.SendLease)
+		h, err = h.BeginSend(hookA, handoff.HashOf("two"), later)
+		if err != nil || h.Outbox[0].Sending.By != handoff.HashOf("two") {
+			t.Errorf("BeginSend(two) once the lease is over = %+v, %v", h.Outbox[0].Sending, err)
+		}
+		if _, err := h.EndSend(hookA, handoff.HashOf("one"), handoff.Receipt{Delivered: true}, 0, later); !errors.Is(err, handoff.ErrUnchanged) {
+			t.Errorf("EndSend(one), too late = %v, want nothing to do", err)
+		}
+		h, err = h.EndSend(hookA, handoff.HashOf("two"), handoff.Receipt{Delivered: true}, 0, later)
+		if err != nil || h.Untold() {
+			t.Errorf("EndSend(two) = %+v, %v", h.Outbox[0], err)
+		}
+		if _, err := h.BeginSend(hookA, handoff.HashOf("two"), later); !errors.Is(err, handoff.ErrUnchanged) {
+			t.Errorf("BeginSend() with nothing left = %v, want nothing to do", err)
 		}
 	}, hookA)
 }
