@@ -33,13 +33,7 @@ func (w *world) scanAll(link string) {
 	var wg sync.WaitGroup
 	for i := range errs {
 		wg.Go(func() {
-			jar, err := cookiejar.New(nil)
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			s := &scanner{w: w, n: i, client: &http.Client{Jar: jar, CheckRedirect: stay}, seen: map[string]bool{}}
-			errs[i] = s.run(link)
+			errs[i] = w.examine(i, link)
 		})
 	}
 	wg.Wait()
@@ -48,6 +42,17 @@ func (w *world) scanAll(link string) {
 			w.t.Fatalf("a scanner: %v", err)
 		}
 	}
+}
+
+// examine lets one scanner examine a link: one of even number begins with the first
+// button, the others with the last.
+func (w *world) examine(n int, link string) error {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return err
+	}
+	s := &scanner{w: w, n: n, client: &http.Client{Jar: jar, CheckRedirect: stay}, seen: map[string]bool{}}
+	return s.run(link)
 }
 
 func (s *scanner) run(link string) error {
@@ -245,4 +250,34 @@ func runOver(w *world, route handoff.Route, when func(step string) bool) {
 	if n := len(w.callsOf(s.made.InstanceID, "connect")); n != 1 {
 		t.Errorf("connects = %d, want one", n)
 	}
+}
+
+// TestScannersUnderNever: what docs/risk-assessment.md says of the policy that asks
+// for no number. A scanner that presses Continue takes the handoff, and the person
+// gets it back by the number; one that goes on to "This wasn't me" ends it.
+func TestScannersUnderNever(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, asked(handoff.ConfirmNever))
+	s := w.begin()
+	s.open()
+	link := s.live(handoff.RouteLink)
+	program := w.person(android)
+	program.press(program.get(link), "continue").wantPage(t, http.StatusOK, "ready")
+	s.landing = s.phone.get(link)
+	s.landing.wantPage(t, http.StatusConflict, "landing")
+	s.tap()
+	s.enter(s.digits()).wantPanel(t, http.StatusOK, "panel-connected")
+	s.own = s.phone.get(s.own.url.String())
+	s.toApp()
+	s.toEnd()
+
+	s = w.begin()
+	s.open()
+	if err := w.examine(0, s.live(handoff.RouteLink)); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.stored().Status; got != handoff.StatusRejected {
+		t.Errorf("after Continue and \"This wasn't me\" it is %s, want rejected", got)
+	}
+	s.open().wantPanel(t, http.StatusOK, "panel-rejected")
 }

@@ -118,7 +118,7 @@ func (s *Service) Claim(ctx context.Context, t Tap) (Handoff, Secret, error) {
 		if key, ok := s.claimKey(a.handoff, t); ok && !a.handoff.Status.Ended() {
 			return a.handoff, key, nil
 		}
-		if !t.Again || !a.refused {
+		if !a.refused || (!t.Again && !t.Instead) { // both were said once more
 			return a.handoff, "", err
 		}
 	}

@@ -17,7 +17,7 @@ func (h Handoff) Contest(c Claim, code Hash, number Sealed, now time.Time) (Hand
 		return h, err
 	}
 	rc, err := h.checkCode(code, now)
-	if err != nil {
+	if err != nil && !h.Refused(code, now) {
 		return h, err
 	}
 	if !h.Status.Held() || h.Status == StatusClaimed {

@@ -201,3 +201,27 @@ func TestRefusedCode(t *testing.T) {
 		wantOutcome(t, "Claim(local, refused)", err, "gone/rejected")
 	})
 }
+
+// Nor does a refused code shut out a second phone: it asks to go on instead, which
+// takes the number anyway.
+func TestRefusedCodeOfARival(t *testing.T) {
+	at(t, func(o *handoff.Terms) { never(o); o.Frame = 0 }, func(d *desk) {
+		d.open()
+		code := d.code(handoff.RouteLink)
+		if _, err := d.svc.Refuse(t.Context(), tap("cookie-of-a-scanner", code)); err != nil {
+			t.Fatal(err)
+		}
+		d.deliver()
+		again := tap(ben, code)
+		_, _, err := d.svc.Claim(t.Context(), again)
+		wantOutcome(t, "Claim(refused)", err, "gone/rejected")
+		again.Again = true
+		_, _, err = d.svc.Claim(t.Context(), again)
+		wantOutcome(t, "Claim(refused, once more, while another phone holds it)", err, "conflict")
+		key := d.instead(code)
+		d.want(handoff.StatusDelivered)
+		if h := d.number(d.page(key, ben).Number); h.Status != handoff.StatusConfirmed || h.Claim.Hash != handoff.HashOf(key) {
+			t.Errorf("after the rival's number it is %s, want confirmed as ben's", h.Status)
+		}
+	})
+}
