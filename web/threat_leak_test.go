@@ -637,6 +637,7 @@ func (p *planted) inTrouble() {
 			p.sim.Reset()
 		}
 	}
+	p.clock.advance(time.Minute) // the client waits after a fault
 	s := p.connected()
 	p.look(s)
 	for _, value := range []any{http.ErrNotSupported, "a panic", fmt.Errorf("of %v", handoff.Secret(s.made.DisplayURL))} {
