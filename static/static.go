@@ -127,7 +127,7 @@ func (a *Assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := a.byName[name]
 	h := w.Header()
 	h.Set("Content-Type", f.contentType)
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Cache-Control", cachedForEver)
 	h.Set("X-Content-Type-Options", "nosniff")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
 }

@@ -16,15 +16,15 @@ import (
 // TestEmbed puts a display into another site's page with the embedding script.
 func TestEmbed(t *testing.T) {
 	b := newTab(t)
-	assets, err := static.Load("/static/")
+	script, err := static.LoadEmbed("/embed/")
 	if err != nil {
-		t.Fatalf("static.Load() error = %v", err)
+		t.Fatalf("static.LoadEmbed() error = %v", err)
 	}
 	var frameURL string
 	parent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v1.js" {
 			w.Header().Set("Content-Type", "text/javascript")
-			_, _ = w.Write(assets.Body("js/embed.js"))
+			_, _ = w.Write(script.Body())
 			return
 		}
 		w.Header().Set("Content-Type", "text/html")
@@ -40,18 +40,18 @@ func TestEmbed(t *testing.T) {
 	frameURL = s.URL + "/h/key"
 	b.run(chromedp.Navigate(origin))
 	b.await(`got.includes("ready")`)
-	b.await(`document.querySelector("iframe").style.height !== "640px"`)
+	b.await(`document.querySelector("handoff-frame").shadowRoot.querySelector("iframe").style.height !== "640px"`)
 
 	// What does not come from the frame is not heard.
-	height := b.text(`document.querySelector("iframe").style.height`)
+	height := b.text(`document.querySelector("handoff-frame").shadowRoot.querySelector("iframe").style.height`)
 	b.text(`(postMessage({source: "handoff", v: 1, type: "end"}, "*"), postMessage({source: "handoff", v: 1, type: "resize", height: 5}, "*"), 0)`)
 	s.say(state(8, templates.ScreenConnected, `"say":"Connected"`, ""))
 	b.await(`got.includes("state")`)
 	if got := b.text(`got.includes("end")`); got != "false" {
 		t.Error("a message that was not the frame's became an event")
 	}
-	b.await(fmt.Sprintf(`document.querySelector("iframe").style.height !== %q`, height)) // the shorter panel
-	if got := b.text(`parseInt(document.querySelector("iframe").style.height) > 200`); got != "true" {
+	b.await(fmt.Sprintf(`document.querySelector("handoff-frame").shadowRoot.querySelector("iframe").style.height !== %q`, height)) // the shorter panel
+	if got := b.text(`parseInt(document.querySelector("handoff-frame").shadowRoot.querySelector("iframe").style.height) > 200`); got != "true" {
 		t.Error("a message that was not the frame's changed its height")
 	}
 

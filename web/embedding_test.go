@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/handoff-portal/handoff/static"
 )
 
 // witness stands before the portal and notes what browsers ask of it, and whether
@@ -106,10 +104,6 @@ type embedder struct {
 
 func newEmbedder(t testing.TB) *embedder {
 	t.Helper()
-	assets, err := static.Load("/static/")
-	if err != nil {
-		t.Fatalf("static.Load() error = %v", err)
-	}
 	e := &embedder{}
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		e.mu.Lock()
@@ -130,10 +124,8 @@ func newEmbedder(t testing.TB) *embedder {
 			_, _ = fmt.Fprintf(rw, head+`<iframe data-testid="frame" src="%s" %s style="width: 100%%; height: 900px" onload="loads++"></iframe>`, src, sandbox)
 		case "/embed":
 			rw.Header().Set("Content-Type", "text/html; charset=utf-8")
-			_, _ = fmt.Fprintf(rw, head+`<script src="/embed.js" async></script><handoff-frame src="%s"></handoff-frame>`, src)
-		case "/embed.js":
-			rw.Header().Set("Content-Type", "text/javascript")
-			_, _ = rw.Write(assets.Body("js/embed.js"))
+			portal, _, _ := strings.Cut(src, "/h/")
+			_, _ = fmt.Fprintf(rw, head+`<script src="%s/embed/v1.js" async></script><handoff-frame src="%s"></handoff-frame>`, portal, src)
 		case "/run":
 			rw.Header().Set("Content-Type", "text/html; charset=utf-8")
 			_, _ = fmt.Fprintf(rw, head+`<script>%s</script>`, q.Get("script"))

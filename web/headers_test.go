@@ -55,6 +55,7 @@ func TestHeadersGolden(t *testing.T) {
 		{"unknown path", get(w.person(desktop), w.public+"/nothing")},
 		{"static file", get(w.person(desktop), w.public+static)},
 		{"brand", get(w.person(desktop), w.public+brand)},
+		{"embedding script", get(w.person(desktop), w.public+"/embed/v1.js")},
 		{"association file", get(w.person(desktop), w.link+"/.well-known/assetlinks.json")},
 	} {
 		got := w.headers(one.answer)

@@ -80,6 +80,7 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 	// Files.
 	e.GET("/static/*", echo.WrapHandler(s.assets), s.publicHost, fileHeaders)
 	e.GET("/brand/*", echo.WrapHandler(s.brands), s.publicHost, fileHeaders)
+	e.Match(look, "/embed/*", echo.WrapHandler(s.embed), s.publicHost, fileHeaders)
 	e.Match(look, "/.well-known/apple-app-site-association", known.apple, s.linkHost, fileHeaders)
 	e.Match(look, "/.well-known/assetlinks.json", known.android, s.linkHost, fileHeaders)
 }

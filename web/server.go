@@ -53,6 +53,7 @@ type site struct {
 	catalog  *i18n.Catalog
 	assets   *static.Assets
 	brands   *brands
+	embed    *static.Embed
 	hosts    applink.Hosts
 	public   *url.URL
 	link     *url.URL
@@ -81,6 +82,10 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loading the assets: %w", err)
 	}
+	embed, err := static.LoadEmbed("/embed/")
+	if err != nil {
+		return nil, fmt.Errorf("loading the embedding script: %w", err)
+	}
 	brands, err := loadBrands(c.Partners, "/brand/")
 	if err != nil {
 		return nil, err
@@ -90,7 +95,7 @@ func New(c Config) (http.Handler, error) {
 		return nil, fmt.Errorf("building the association files: %w", err)
 	}
 	s := &site{
-		handoffs: c.Handoffs, partners: c.Partners, catalog: c.Catalog, assets: assets, brands: brands,
+		handoffs: c.Handoffs, partners: c.Partners, catalog: c.Catalog, assets: assets, brands: brands, embed: embed,
 		hosts: applink.Hosts{Link: c.Link, Public: c.Public}, public: public, link: link, demo: c.Demo, log: c.Log,
 		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies),
 	}

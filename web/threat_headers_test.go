@@ -83,7 +83,10 @@ func TestHeadersOfEveryRoute(t *testing.T) {
 		for _, good := range []bool{false, true} {
 			values := map[string]string{":key": "none", ":code": "none", ":id": "none", ":claim": "none", ":pickup": "none", ":response": "none", ":report": "none", "*": "none"}
 			if good {
-				values = map[string]string{":key": key, ":code": code, ":id": made.ID, "/static/*": "/static/" + file("/static/"), "/brand/*": "/brand/" + file("/brand/")}
+				values = map[string]string{
+					":key": key, ":code": code, ":id": made.ID,
+					"/static/*": "/static/" + file("/static/"), "/brand/*": "/brand/" + file("/brand/"), "/embed/*": "/embed/v1.js",
+				}
 			}
 			at := strings.ReplaceAll(path, ":partner", "acme")
 			for name, value := range values {
@@ -100,10 +103,14 @@ func TestHeadersOfEveryRoute(t *testing.T) {
 				})
 				seen[http.StatusText(got.Code)]++
 				where := fmt.Sprintf("%s %s%s (%d)", method, host, at, got.Code)
+				resource := "same-origin"
+				if strings.HasPrefix(at, "/embed/") && got.Code == http.StatusOK {
+					resource = "cross-origin" // for partners' pages
+				}
 				h := got.Header()
 				for name, want := range map[string]string{
 					"Strict-Transport-Security": "max-age=63072000; includeSubDomains", "X-Content-Type-Options": "nosniff",
-					"Cross-Origin-Resource-Policy": "same-origin",
+					"Cross-Origin-Resource-Policy": resource,
 				} {
 					if h.Get(name) != want {
 						t.Errorf("%s: %s = %q, want %q", where, name, h.Get(name), want)
@@ -113,7 +120,7 @@ func TestHeadersOfEveryRoute(t *testing.T) {
 				if !strings.HasPrefix(policy, "default-src 'none'; ") || !strings.Contains(policy, "frame-ancestors 'none'") {
 					t.Errorf("%s: Content-Security-Policy = %q, want one that starts from nothing and is not framed", where, policy)
 				}
-				public := strings.HasPrefix(at, "/static/") || strings.HasPrefix(at, "/brand/") || strings.HasPrefix(at, "/.well-known/")
+				public := strings.HasPrefix(at, "/static/") || strings.HasPrefix(at, "/brand/") || strings.HasPrefix(at, "/embed/") || strings.HasPrefix(at, "/.well-known/")
 				if store := h.Get("Cache-Control"); got.Code < 300 && !public && method != http.MethodHead && store != "no-store" && got.Body.Len() > 0 {
 					t.Errorf("%s: Cache-Control = %q, want no-store", where, store)
 				}

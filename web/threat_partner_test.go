@@ -67,7 +67,7 @@ func trespasses() map[string]trespass {
 		"/ route_not_found": nothing, "/* route_not_found": nothing, "/h/:key route_not_found": nothing, "/h/:key/* route_not_found": nothing,
 		"/v1 route_not_found": nothing, "/v1/* route_not_found": nothing,
 		"/.well-known/apple-app-site-association GET": file, "/.well-known/apple-app-site-association HEAD": file,
-		"/.well-known/assetlinks.json GET": file, "/.well-known/assetlinks.json HEAD": file, "/brand/* GET": file, "/static/* GET": file,
+		"/.well-known/assetlinks.json GET": file, "/.well-known/assetlinks.json HEAD": file, "/brand/* GET": file, "/static/* GET": file, "/embed/* GET": file, "/embed/* HEAD": file,
 		"/a/:partner/:pickup GET": {other: "a help page that looks nothing up"}, "/a/:partner/:pickup HEAD": {other: "the same"},
 
 		"/c/:partner/:code GET":         codes(http.MethodGet, ""),

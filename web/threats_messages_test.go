@@ -87,6 +87,9 @@ func spoofDisplay(t *testing.T, b *browser.Browser) {
 	frame.WantNoProblems()
 }
 
+// theFrame is the iframe within a page's first handoff-frame.
+const theFrame = `document.querySelector("handoff-frame").shadowRoot.querySelector("iframe")`
+
 // spoofParent sends messages to a page that uses our script: only those of our shape,
 // from its own frame while the display is in it, become events.
 func spoofParent(t *testing.T, b *browser.Browser) {
@@ -99,13 +102,13 @@ func spoofParent(t *testing.T, b *browser.Browser) {
 	frame := page.Frame(h.DisplayURL)
 	frame.WaitVisible("panel-waiting")
 	settle(frame, page)
-	want := browser.Eval[string](page, `got.length = heard.length = 0, JSON.stringify([0, document.querySelector("iframe").style.height])`)
+	want := browser.Eval[string](page, `got.length = heard.length = 0, JSON.stringify([0, `+theFrame+`.style.height])`)
 	check := func(from string) {
 		t.Helper()
 		if browser.Eval[int](page, `got.length`) == 0 {
 			t.Fatalf("from %s the page got no message: the test is none", from)
 		}
-		if got := browser.Eval[string](page, `JSON.stringify([heard.length, document.querySelector("iframe").style.height])`); got != want {
+		if got := browser.Eval[string](page, `JSON.stringify([heard.length, `+theFrame+`.style.height])`); got != want {
 			t.Errorf("messages from %s: events and height are %s, want %s", from, got, want)
 		}
 		browser.Eval[int](page, `got.length = heard.length = 0`)
@@ -132,7 +135,7 @@ func spoofParent(t *testing.T, b *browser.Browser) {
 	settle(frame, page)
 	check("its frame in another shape")
 	// The right frame, but another origin has come into it.
-	browser.Eval[bool](page, `new Promise((yes) => { const f = document.querySelector("handoff-frame iframe"); f.onload = () => yes(true);
+	browser.Eval[bool](page, `new Promise((yes) => { const f = `+theFrame+`; f.onload = () => yes(true);
 		f.src = `+quoted(running(hostile.origin, `for (const m of `+spoofs+`) parent.postMessage(m, "*")`))+` })`)
 	settle(page)
 	check("its frame at another origin")
