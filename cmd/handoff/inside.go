@@ -14,12 +14,13 @@ import (
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/operator"
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/internal/webhook"
 )
 
-// inside is the part of the internal listener that the command "webhooks" talks
-// to. The listener is on loopback unless configured otherwise, and whoever
+// inside is the part of the internal listener that the commands "show" and
+// "webhooks" talk to. The listener is on loopback unless configured otherwise, and whoever
 // reaches it is an operator. A page in a browser on the same machine reaches it
 // too, so nothing here answers one: not by a form from elsewhere, and not by a
 // name that was made to lead here.
@@ -82,11 +83,12 @@ type again struct {
 	Endpoint handoff.EndpointID `json:"endpoint"`
 }
 
-// handler serves /webhooks.
+// handler serves /handoffs and /webhooks.
 func (i *inside) handler() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /handoffs/{handoff}", i.answers(i.show))
 	mux.HandleFunc("GET /webhooks", i.answers(i.list))
-	mux.HandleFunc("GET /webhooks/{handoff}", i.answers(i.show))
+	mux.HandleFunc("GET /webhooks/{handoff}", i.answers(i.toldOf))
 	mux.HandleFunc("POST /webhooks/{handoff}", i.answers(i.replay))
 	guarded := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -151,8 +153,17 @@ func (i *inside) find(r *http.Request) (handoff.Handoff, error) {
 	return i.handoffs.BySupportRef(r.Context(), strings.ToUpper(ref))
 }
 
-// show serves GET /webhooks/{handoff}.
+// show serves GET /handoffs/{handoff}.
 func (i *inside) show(r *http.Request) (any, error) {
+	h, err := i.find(r)
+	if err != nil {
+		return nil, err
+	}
+	return operator.TimelineOf(h, i.handoffs.Now()), nil
+}
+
+// toldOf serves GET /webhooks/{handoff}.
+func (i *inside) toldOf(r *http.Request) (any, error) {
 	h, err := i.find(r)
 	if err != nil {
 		return nil, err

@@ -24,8 +24,7 @@ func newProbe(s handoff.Store) *probe { return &probe{store: s} }
 // handler serves the internal listener; inside is the rest of it.
 func (p *probe) handler(inside http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/webhooks", inside)
-	mux.Handle("/webhooks/", inside)
+	mux.Handle("/", inside)
 	mux.HandleFunc("GET /livez", p.live)
 	mux.HandleFunc("GET /readyz", p.ready)
 	return mux
