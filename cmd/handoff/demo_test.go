@@ -200,7 +200,7 @@ func TestDemoShopAndPicture(t *testing.T) {
 	w := startDemo(t)
 	desk := newPerson(t, "desk")
 	at, page := desk.post(w.shop+"/open", url.Values{"where": {"frame"}})
-	display := find(t, page, `<iframe [^>]*src="([^"]+)"`)
+	display := find(t, page, `<handoff-frame [^>]*src="([^"]+)"`)
 	desk.get(display)
 	await := follow(t, display)
 	_, picture := desk.get(display + "/qr.png")

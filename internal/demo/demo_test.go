@@ -209,8 +209,8 @@ func TestShopFrames(t *testing.T) {
 	b := browse(t, newShop(t, p))
 	b.get("/")
 	status, page := b.post("/open", url.Values{"where": {"frame"}})
-	if status != http.StatusOK || !strings.Contains(page, `<iframe data-testid="frame" src="`+p.URL+`/h/display"`) || !strings.Contains(page, `data-portal="`+p.URL+`"`) {
-		t.Errorf("POST /open led to %d %q, want the display in a frame and the portal's origin", status, page)
+	if status != http.StatusOK || !strings.Contains(page, `<handoff-frame data-testid="frame" src="`+p.URL+`/h/display"`) || !strings.Contains(page, `<script src="`+p.URL+`/embed/v1.js"`) {
+		t.Errorf("POST /open led to %d %q, want the display in a frame and the portal's script", status, page)
 	}
 	o := p.orders[0]
 	if o["parentOrigin"] != "http://localhost:8081" || o["returnUrl"] != "http://localhost:8081/done" {

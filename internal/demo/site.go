@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -17,7 +16,7 @@ var files embed.FS
 type site struct {
 	name  string // of the made-up thing
 	pages *template.Template
-	frame string // an origin that its pages may frame and send forms on to; empty: none
+	frame string // an origin whose pages it frames, with their script, and sends forms on to; empty: none
 	log   *slog.Logger
 	now   func() time.Time
 }
@@ -36,9 +35,11 @@ func newSite(name, frame string, log *slog.Logger, now func() time.Time) (*site,
 func (s *site) handler(mux *http.ServeMux) http.Handler {
 	mux.HandleFunc("GET /demo.css", asset("pages/demo.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET /listen.js", asset("pages/listen.js", "text/javascript; charset=utf-8"))
-	policy := strings.TrimSpace("default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' " + s.frame)
-	if s.frame != "" {
-		policy += "; frame-src " + s.frame
+	policy := "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+	if s.frame == "" {
+		policy += "; script-src 'self'; form-action 'self'"
+	} else {
+		policy += "; script-src 'self' " + s.frame + "/embed/; form-action 'self' " + s.frame + "; frame-src " + s.frame
 	}
 	// Browsers name the sender of a form; one from elsewhere is refused.
 	guarded := http.NewCrossOriginProtection().Handler(mux)
