@@ -138,7 +138,7 @@ func (s *site) answerError(err error, c echo.Context) {
 	var sent error
 	switch {
 	case isAPI(c):
-		sent = sendProblem(c, e, o)
+		sent = s.sendProblem(c, e, o)
 	case c.Request().Method == http.MethodHead:
 		sent = c.NoContent(o.status)
 	default:
@@ -165,10 +165,13 @@ func retryAfter(c echo.Context, e *handoff.Error) {
 	c.Response().Header().Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
 }
 
-func sendProblem(c echo.Context, e *handoff.Error, o outcome) error {
+// problemPath is where the documentation has a page for each code.
+const problemPath = "/docs/errors/"
+
+func (s *site) sendProblem(c echo.Context, e *handoff.Error, o outcome) error {
 	code := publicCode(e.Code)
 	p := problem{
-		Type: "urn:handoff:error:" + string(code), Title: o.title, Status: o.status, Detail: e.Detail,
+		Type: s.public.String() + problemPath + string(code), Title: o.title, Status: o.status, Detail: e.Detail,
 		Instance: reqctx.ID(c.Request().Context()), Code: code, Reason: e.Reason,
 	}
 	if code == handoff.CodeInternal {

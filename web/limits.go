@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -20,6 +21,8 @@ type Limiter interface {
 	// Allow counts one of kind for key and reports whether it is within the
 	// limit; if not, retryAfter is when it would be.
 	Allow(ctx context.Context, kind limit.Kind, key string) (ok bool, retryAfter time.Duration, err error)
+	// Quota is what key has left of kind; asking counts nothing.
+	Quota(ctx context.Context, kind limit.Kind, key string) (limit.Quota, error)
 	// Spend takes one failure of what key has left; Restore gives it back; Left
 	// is how many there are.
 	Spend(ctx context.Context, what limit.Failure, key string) (ok bool, retryAfter time.Duration, err error)
@@ -96,15 +99,38 @@ func (s *site) limitClaims(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// limitCreates bounds the handoffs that a partner asks for; it comes after
-// authenticate.
+// limitCreates bounds the handoffs that a partner asks for, and tells it with
+// every answer what it has left; it comes after authenticate.
 func (s *site) limitCreates(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if err := s.within(c, limit.CreatesPerPartner, string(caller(c).ID)); err != nil {
+		key := string(caller(c).ID)
+		err := s.within(c, limit.CreatesPerPartner, key)
+		s.tellQuota(c, limit.CreatesPerPartner, key)
+		if err != nil {
 			return err
 		}
 		return next(c)
 	}
+}
+
+// tellQuota sets RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers,
+// structured fields of RFC 9651): the rate, what is left of it, and the seconds
+// until all of it is there again. Times are whole seconds there, so a window that
+// is not is left out.
+func (s *site) tellQuota(c echo.Context, kind limit.Kind, key string) {
+	ctx := c.Request().Context()
+	q, err := s.limiter.Quota(ctx, kind, key)
+	if err != nil {
+		s.log.ErrorContext(ctx, "limit_failed", "route", c.Path(), "limit", string(kind), "error", err)
+		return
+	}
+	policy := fmt.Sprintf("%q;q=%d", kind, q.Rate.Count)
+	if q.Rate.Per%time.Second == 0 {
+		policy += fmt.Sprintf(";w=%d", q.Rate.Per/time.Second)
+	}
+	h := c.Response().Header()
+	h.Set("RateLimit-Policy", policy)
+	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%s", kind, q.Left, retrySeconds(q.Full)))
 }
 
 // limitUnknown makes one failure of all that is not found, so that a malformed, an

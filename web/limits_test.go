@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dunglas/httpsfv"
+
 	"github.com/handoff-portal/handoff/internal/browser"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/limit"
@@ -80,6 +82,57 @@ func TestCreatesPerPartner(t *testing.T) {
 	w.clock.advance(time.Minute)
 	w.create()
 	wantLimited(t, "the fifth", w.call(http.MethodPost, "/v1/handoffs", body()))
+}
+
+// TestRateLimitHeaders reads what every answer to a creation says of the quota, by
+// the structured fields that it is written in.
+func TestRateLimitHeaders(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *setting) { s.rates.CreatesPerPartner = few(3) })
+	item := func(a answer, name string) (string, map[string]int64) {
+		t.Helper()
+		list, err := httpsfv.UnmarshalList(a.Header.Values(name))
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%s: %q is no list of one: %v", name, a.Header.Values(name), err)
+		}
+		it, ok := list[0].(httpsfv.Item)
+		if !ok {
+			t.Fatalf("%s: %q is no item", name, a.Header.Values(name))
+		}
+		values := map[string]int64{}
+		for _, key := range it.Params.Names() {
+			v, _ := it.Params.Get(key)
+			values[key], _ = v.(int64)
+		}
+		text, _ := it.Value.(string)
+		return text, values
+	}
+	for i, tt := range []struct {
+		body        map[string]any
+		status      int
+		left, after int64
+	}{
+		{map[string]any{"instanceId": newInstance()}, http.StatusCreated, 2, 60},
+		{map[string]any{"instanceId": "short"}, http.StatusBadRequest, 1, 120}, // what is refused counts too
+		{map[string]any{"instanceId": newInstance()}, http.StatusCreated, 0, 180},
+		{map[string]any{"instanceId": newInstance()}, http.StatusTooManyRequests, 0, 180},
+	} {
+		a := w.call(http.MethodPost, "/v1/handoffs", tt.body)
+		if a.StatusCode != tt.status {
+			t.Fatalf("call %d = %d, want %d", i+1, a.StatusCode, tt.status)
+		}
+		name, policy := item(a, "RateLimit-Policy")
+		if name != "creates_per_partner" || policy["q"] != 3 || policy["w"] != 180 {
+			t.Errorf("call %d: RateLimit-Policy is %s %v, want 3 in 180 s", i+1, name, policy)
+		}
+		name, state := item(a, "RateLimit")
+		if name != "creates_per_partner" || state["r"] != tt.left || state["t"] < 1 || state["t"] > tt.after {
+			t.Errorf("call %d: RateLimit is %s %v, want %d left, and all of them in %d s at most", i+1, name, state, tt.left, tt.after)
+		}
+	}
+	if a := w.call(http.MethodGet, "/v1/handoffs", nil); a.Header.Get("RateLimit") != "" {
+		t.Errorf("a list has RateLimit %q, want none: nothing counts it", a.Header.Get("RateLimit"))
+	}
 }
 
 // TestClaimsPerNetwork: all three ways of claiming count together, and who is

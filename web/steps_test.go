@@ -216,7 +216,7 @@ func (a answer) wantProblem(t testing.TB, status int, code handoff.Code) problem
 	}
 	a.json(t, &p)
 	if p.Code != string(code) || p.Status != status || p.Instance == "" || p.Instance != a.Header.Get("X-Request-ID") ||
-		p.Type == "" || p.Title == "" {
+		!strings.HasSuffix(p.Type, "/docs/errors/"+p.Code) || p.Title == "" {
 		t.Fatalf("%s %s answers %+v, want code %s, status %d and the request id %s", a.Request.Method, a.url.Path, p, code, status, a.Header.Get("X-Request-ID"))
 	}
 	return p

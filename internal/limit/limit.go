@@ -39,6 +39,13 @@ type Rate struct {
 	Per   time.Duration
 }
 
+// Quota is how much of a rate a key has left.
+type Quota struct {
+	Rate Rate
+	Left int           // how many would be allowed at once, now
+	Full time.Duration // until Left is Rate.Count again, if nothing more is counted
+}
+
 // Rates are the limits of Allow.
 type Rates struct {
 	CreatesPerPartner Rate
@@ -115,6 +122,16 @@ func (l *Limiter) Allow(_ context.Context, kind Kind, key string) (ok bool, retr
 	}
 	ok, retryAfter = r.allow(key, l.elapsed())
 	return ok, retryAfter, nil
+}
+
+// Quota returns what key has left of kind, and counts nothing. The error is of a
+// kind that has no rate.
+func (l *Limiter) Quota(_ context.Context, kind Kind, key string) (Quota, error) {
+	r := l.rates[kind]
+	if r == nil {
+		return Quota{}, fmt.Errorf("%s has no rate", kind)
+	}
+	return r.quota(key, l.elapsed()), nil
 }
 
 // Spend takes one of the failures that key is allowed within 10 minutes, and

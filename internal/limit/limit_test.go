@@ -251,3 +251,30 @@ func BenchmarkAllow(b *testing.B) {
 		})
 	}
 }
+
+func TestQuota(t *testing.T) {
+	t.Parallel()
+	c := &clock{}
+	l := newLimiter(t, c)
+	want := func(left int, full time.Duration) {
+		t.Helper()
+		q, err := l.Quota(t.Context(), limit.ClaimsPerNetwork, "a")
+		if err != nil || q.Rate != rates().ClaimsPerNetwork || q.Left != left || q.Full != full {
+			t.Errorf("Quota() = %+v, %v, want %d left and full in %s", q, err, left, full)
+		}
+	}
+	want(300, 0)
+	want(300, 0) // asking counts nothing
+	allowed(t, l, limit.ClaimsPerNetwork, "a", 10)
+	allowed(t, l, limit.ClaimsPerNetwork, "b", 5)
+	want(290, 2*time.Second)
+	allowed(t, l, limit.ClaimsPerNetwork, "a", 400)
+	want(0, time.Minute)
+	c.advance(30 * time.Second)
+	want(150, 30*time.Second)
+	c.advance(time.Hour)
+	want(300, 0)
+	if _, err := l.Quota(t.Context(), "nothing", "a"); err == nil {
+		t.Error("Quota of no kind = nil error, want one")
+	}
+}

@@ -9,6 +9,7 @@ import (
 // for each key, the time at which all it has had would have been due at an even
 // pace. That is one number, and exact.
 type rate struct {
+	rate Rate
 	step time.Duration // between two at an even pace
 	per  time.Duration
 
@@ -17,7 +18,7 @@ type rate struct {
 }
 
 func newRate(r Rate, size int) *rate {
-	return &rate{step: max(r.Per/time.Duration(r.Count), 1), per: r.Per, due: newTable[time.Duration](size)}
+	return &rate{rate: r, step: max(r.Per/time.Duration(r.Count), 1), per: r.Per, due: newTable[time.Duration](size)}
 }
 
 func (r *rate) allow(key string, now time.Duration) (ok bool, retryAfter time.Duration) {
@@ -30,4 +31,15 @@ func (r *rate) allow(key string, now time.Duration) (ok bool, retryAfter time.Du
 	}
 	*due = next
 	return true, 0
+}
+
+func (r *rate) quota(key string, now time.Duration) Quota {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	q := Quota{Rate: r.rate}
+	if due := r.due.find(key); due != nil {
+		q.Full = max(*due-now, 0)
+	}
+	q.Left = int((r.per - q.Full) / r.step)
+	return q
 }
