@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path"
 	"runtime/debug"
 	"strings"
 
@@ -36,6 +37,9 @@ func (s *site) logRequests() echo.MiddlewareFunc {
 			s.log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request",
 				slog.String("method", v.Method), slog.String("route", v.RoutePath), slog.Int("status", v.Status),
 				slog.Duration("took", v.Latency), slog.Int64("bytes", v.ResponseSize))
+			if s.observe != nil {
+				s.observe(v.Method, v.RoutePath, v.Status, v.Latency, path.Base(v.RoutePath) == "events")
+			}
 			return nil
 		},
 	})

@@ -28,8 +28,8 @@ type Follower interface {
 	Subscribe(id handoff.ID) (updates <-chan handoff.Handoff, stop func())
 }
 
-// Config is what the server needs; every field is required but Demo and
-// TrustedProxies.
+// Config is what the server needs; every field is required but Demo,
+// TrustedProxies and Observe.
 type Config struct {
 	Handoffs *handoff.Service
 	Partners *partner.Directory
@@ -44,6 +44,9 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	Demo           bool // every page says that nothing here is real
 	Log            *slog.Logger
+	// Observe is told of every request when it has been answered; a stream, when it
+	// has ended. nil: nobody is.
+	Observe func(method, route string, status int, took time.Duration, stream bool)
 }
 
 // site is what every audience's handlers share.
@@ -62,6 +65,7 @@ type site struct {
 	address  echo.IPExtractor
 	demo     bool
 	log      *slog.Logger
+	observe  func(method, route string, status int, took time.Duration, stream bool)
 }
 
 // New returns the handler of both hosts. Faults are those of the configuration:
@@ -97,7 +101,7 @@ func New(c Config) (http.Handler, error) {
 	s := &site{
 		handoffs: c.Handoffs, partners: c.Partners, catalog: c.Catalog, assets: assets, brands: brands, embed: embed,
 		hosts: applink.Hosts{Link: c.Link, Public: c.Public}, public: public, link: link, demo: c.Demo, log: c.Log,
-		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies),
+		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe,
 	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
+	"github.com/handoff-portal/handoff/internal/applink"
 	"github.com/handoff-portal/handoff/internal/config"
 	"github.com/handoff-portal/handoff/internal/egress"
 	"github.com/handoff-portal/handoff/internal/handoff"
@@ -15,6 +17,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/keyring"
 	"github.com/handoff-portal/handoff/internal/limit"
 	"github.com/handoff-portal/handoff/internal/live"
+	"github.com/handoff-portal/handoff/internal/metrics"
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/internal/platform"
 	"github.com/handoff-portal/handoff/internal/store/boltstore"
@@ -63,7 +66,8 @@ func newPortal(p parts) (*portal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loading the languages: %w", err)
 	}
-	platforms, closers, err := newPlatforms(p.config, p.log)
+	counted := metrics.New(metrics.Options{Version: version(), Rule: applink.Rule})
+	platforms, closers, err := newPlatforms(p.config, p.log, counted)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +81,8 @@ func newPortal(p parts) (*portal, error) {
 	}
 	hub := live.New()
 	service := handoff.NewService(handoff.Config{
-		Store: p.store, Vault: keys, Platforms: platforms, Notifier: hub, Deliverer: sender, Log: p.log,
+		Store: counted.Store(p.store), Vault: keys, Platforms: counted.Platforms(platforms), Notifier: hub,
+		Deliverer: counted.Deliverer(sender), Witness: counted, Log: p.log,
 	})
 	limiter, streams, err := newLimits(p.config.Limits)
 	if err != nil {
@@ -86,12 +91,13 @@ func newPortal(p parts) (*portal, error) {
 	handler, err := web.New(web.Config{
 		Handoffs: service, Partners: partners, Changes: hub, Catalog: catalog,
 		Public: p.config.PublicURL, Link: p.config.LinkURL, Frame: p.config.Frames, Demo: p.demo, Log: p.log,
-		Limiter: limiter, Streams: streams, TrustedProxies: p.config.TrustedProxies,
+		Limiter: limiter, Streams: streams, TrustedProxies: p.config.TrustedProxies, Observe: counted.Request,
 	})
 	if err != nil {
 		return nil, err
 	}
-	inside := &inside{handoffs: service, partners: partners, sender: sender, log: p.log}
+	counted.Gauge("handoff_viewers", "Streams that are open, of displays and of phones' pages.", nil, func() float64 { return float64(streams.Total()) })
+	inside := &inside{handoffs: service, partners: partners, sender: sender, metrics: counted.Handler(), log: p.log}
 	return &portal{store: p.store, service: service, hub: hub, handler: handler, inside: inside.handler(), closers: closers}, nil
 }
 
@@ -166,7 +172,7 @@ func (p platforms) Platform(id handoff.PartnerID) (handoff.Platform, error) {
 
 // newPlatforms makes one client for each credential, so that partners who share
 // one share its access token and its breaker.
-func newPlatforms(c *config.Config, log *slog.Logger) (platforms, []func() error, error) {
+func newPlatforms(c *config.Config, log *slog.Logger, counted *metrics.Metrics) (platforms, []func() error, error) {
 	clients := make([]*platform.Client, len(c.Platforms))
 	closers := make([]func() error, 0, len(c.Platforms))
 	for i, p := range c.Platforms {
@@ -180,6 +186,13 @@ func newPlatforms(c *config.Config, log *slog.Logger) (platforms, []func() error
 			return nil, nil, fmt.Errorf("platform: %w", err)
 		}
 		clients[i] = client
+		counted.Gauge("handoff_platform_breaker_open", "1 while calls of the platform are not made, because it failed too often in a row.",
+			map[string]string{"platform": strconv.Itoa(i), "url": p.APIURL}, func() float64 {
+				if client.BreakerOpen() {
+					return 1
+				}
+				return 0
+			})
 		closers = append(closers, func() error { client.Close(); return nil })
 	}
 	all := make(platforms, len(c.PlatformOf))

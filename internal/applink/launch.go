@@ -91,6 +91,19 @@ func (r rule) fits(b handoff.Browser) bool {
 		(r.inApp == "" && b.InApp == "" || r.inApp == anyApp && b.InApp != "" || r.inApp == b.InApp)
 }
 
+// Rule names the row of the table that b falls under, for metrics.
+func Rule(b handoff.Browser) string { return ruleFor(b).name }
+
+func ruleFor(b handoff.Browser) rule {
+	all := rules()
+	for _, r := range all {
+		if r.fits(b) {
+			return r
+		}
+	}
+	return all[len(all)-1] // it fits everything
+}
+
 // Launch returns how to open app with link in browser b. link is a link of ours,
 // as CodeURL, PickupURL or TokenDeepLink make it; fallback is the absolute URL a
 // browser goes to when the app is not there, or empty. Where the system has no
@@ -104,13 +117,8 @@ func Launch(b handoff.Browser, app *partner.App, link, fallback string) Link {
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
 		return Link{Kind: KindNone, Rule: "no-link", HelpKey: "launch.help.unknown"}
 	}
-	var l Link
-	for _, r := range rules() {
-		if r.fits(b) {
-			l = Link{Kind: r.kind, Rule: r.name, HelpKey: r.help}
-			break
-		}
-	}
+	r := ruleFor(b)
+	l := Link{Kind: r.kind, Rule: r.name, HelpKey: r.help}
 	if l.Kind == KindNone {
 		return l
 	}

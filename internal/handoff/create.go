@@ -46,6 +46,7 @@ func (s *Service) Create(ctx context.Context, n NewHandoff) (Handoff, error) {
 		err = s.store.Create(ctx, h)
 		if err == nil {
 			s.notifier.Changed(h)
+			s.witness.Saw(h, 0)
 			return h, nil
 		}
 		if CodeOf(err) != CodeConflict {

@@ -17,18 +17,21 @@ type Service struct {
 	vault     Vault
 	platforms Platforms
 	notifier  Notifier
+	witness   Witness
 	post      *post
 	now       func() time.Time
 	log       *slog.Logger
 }
 
-// Config is what a Service needs; every field is required but Deliverer and Now.
+// Config is what a Service needs; every field is required but Deliverer,
+// Witness and Now.
 type Config struct {
 	Store     Store
 	Vault     Vault
 	Platforms Platforms
 	Notifier  Notifier
 	Deliverer Deliverer // default: one that no partner has endpoints at
+	Witness   Witness   // default: nobody looks
 	Log       *slog.Logger
 	Now       func() time.Time // default: time.Now
 }
@@ -41,8 +44,11 @@ func NewService(c Config) *Service {
 	if c.Deliverer == nil {
 		c.Deliverer = nobody{}
 	}
+	if c.Witness == nil {
+		c.Witness = nobodyLooks{}
+	}
 	return &Service{
-		store: c.Store, vault: c.Vault, platforms: c.Platforms, notifier: c.Notifier, post: newPost(c.Deliverer), now: c.Now, log: c.Log,
+		store: c.Store, vault: c.Vault, platforms: c.Platforms, notifier: c.Notifier, witness: c.Witness, post: newPost(c.Deliverer), now: c.Now, log: c.Log,
 	}
 }
 
@@ -62,6 +68,7 @@ func (s *Service) update(ctx context.Context, id ID, rule func(Handoff, time.Tim
 	}
 	if h.Seq != seq {
 		s.notifier.Changed(h)
+		s.witness.Saw(h, seq)
 	}
 	return h, nil
 }

@@ -69,6 +69,17 @@ func (q Query) Matches(h Handoff) bool {
 		(q.Reference == "" || h.Terms.Reference == q.Reference)
 }
 
+// Witness is told of every change once, by the process that stored it: it counts.
+// Saw must not block; the events of h after since are new.
+type Witness interface {
+	Saw(h Handoff, since int)
+}
+
+// nobodyLooks is the witness where none is needed.
+type nobodyLooks struct{}
+
+func (nobodyLooks) Saw(Handoff, int) {}
+
 // Notifier tells those who follow a handoff that it changed. Changed must not
 // block; h is as it was stored.
 type Notifier interface {

@@ -26,6 +26,13 @@ func NewStreams(l StreamLimits) *Streams {
 	return &Streams{limits: l, handoffs: make(map[string]int), networks: make(map[string]int)}
 }
 
+// Total is how many are open.
+func (s *Streams) Total() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total
+}
+
 // Open counts one more stream, if every limit leaves room for it. release, to be
 // called at its end, may be called more than once; it is nil if ok is false.
 func (s *Streams) Open(handoff, network string) (release func(), ok bool) {

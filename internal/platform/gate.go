@@ -93,6 +93,14 @@ func (g *gate) leave(ctx context.Context, o outcome, probe bool) {
 	}
 }
 
+// shut reports whether the breaker is open: the platform has failed too often in a
+// row, and was not heard well since.
+func (g *gate) shut() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.failures >= g.limit
+}
+
 // hold keeps calls of this name away for d.
 func (g *gate) hold(call string, d time.Duration) {
 	g.mu.Lock()

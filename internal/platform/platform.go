@@ -196,6 +196,10 @@ func (c *Client) Authenticate(ctx context.Context) error {
 	return nil
 }
 
+// BreakerOpen reports whether calls are answered for the platform, because it
+// failed too often in a row.
+func (c *Client) BreakerOpen() bool { return c.api.shut() || c.auth.shut() }
+
 // Close ends a renewal of the access token that may be under way. Calls after
 // it fail as soon as they need a new one.
 func (c *Client) Close() { c.close() }
