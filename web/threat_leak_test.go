@@ -397,8 +397,8 @@ func (p *planted) search(connect func(taped) bool) {
 	if len(hooks) == 0 || len(log) == 0 || len(file) == 0 {
 		t.Fatalf("%d bytes of messages, %d of the log, %d of the store: nothing to search", len(hooks), len(log), len(file))
 	}
-	answers := p.tape.all()
-	p.known.leaked(answers, map[string][]byte{"the log": []byte(log), "the store": file, "a message": hooks})
+	answers, counted := p.tape.all(), p.scrape()
+	p.known.leaked(answers, map[string][]byte{"the log": []byte(log), "the store": file, "a message": hooks, "a metric": []byte(counted)})
 	// Without their own marks, signatures and ids a number of four digits is found everywhere.
 	for _, n := range p.numbers {
 		word := regexp.MustCompile(`(^|[^0-9A-Za-z.:+/=_-])` + n + `($|[^0-9A-Za-z.:+/=_-])`)
@@ -421,7 +421,7 @@ func (p *planted) search(connect func(taped) bool) {
 			}
 		}
 	}
-	for where, text := range map[string]string{"the log": log, "a message": string(hooks), "the store": string(file)} {
+	for where, text := range map[string]string{"the log": log, "a message": string(hooks), "the store": string(file), "a metric": counted} {
 		if found := jwt.FindString(text); found != "" {
 			t.Errorf("a token is in %s: %s", where, found)
 		}

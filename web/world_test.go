@@ -27,11 +27,13 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"github.com/handoff-portal/handoff/internal/browser"
+	"github.com/handoff-portal/handoff/internal/applink"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/i18n"
 	"github.com/handoff-portal/handoff/internal/keyring"
 	"github.com/handoff-portal/handoff/internal/limit"
 	"github.com/handoff-portal/handoff/internal/live"
+	"github.com/handoff-portal/handoff/internal/metrics"
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/internal/platform"
 	"github.com/handoff-portal/handoff/internal/platform/platformsim"
@@ -78,6 +80,7 @@ type world struct {
 	handoff *handoff.Service
 	store   handoff.Store
 	hub     *live.Hub
+	counted *metrics.Metrics
 	server  *http.Server
 	public  string
 	link    string
@@ -207,8 +210,10 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	if s.deliverer != nil {
 		deliverer = s.deliverer(log)
 	}
+	w.counted = metrics.New(metrics.Options{Rule: applink.Rule})
 	w.handoff = handoff.NewService(handoff.Config{
-		Store: w.store, Vault: vault, Platforms: platforms{client}, Notifier: w.hub, Deliverer: deliverer, Log: log, Now: w.clock.now,
+		Store: w.counted.Store(w.store), Vault: vault, Platforms: w.counted.Platforms(platforms{client}), Notifier: w.hub,
+		Deliverer: deliverer, Witness: w.counted, Log: log, Now: w.clock.now,
 	})
 	catalog, err := languages()
 	if err != nil {
@@ -237,7 +242,7 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	h, err := web.New(web.Config{
 		Handoffs: w.handoff, Partners: directory(t, s, w), Changes: w.hub, Catalog: catalog,
 		Public: w.public, Link: w.link, Frame: s.frame, Log: log,
-		Limiter: limiter(t, s, w.clock.now), Streams: streams(s), TrustedProxies: s.proxies,
+		Limiter: limiter(t, s, w.clock.now), Streams: streams(s), TrustedProxies: s.proxies, Observe: w.counted.Request,
 	})
 	if err != nil {
 		t.Fatalf("web.New() error = %v", err)

@@ -39,7 +39,6 @@ func (m *Metrics) event(h handoff.Handoff, before []handoff.Event, e handoff.Eve
 		cause = string(h.Cause)
 	}
 	m.steps.WithLabelValues(partner, string(status), route, cause).Inc()
-	asked := h.Claim != nil && h.Claim.Number != nil
 	switch status {
 	case handoff.StatusOpened:
 		m.since(h, "scan", before, e.At, handoff.StatusDisplayed)
@@ -47,7 +46,7 @@ func (m *Metrics) event(h handoff.Handoff, before []handoff.Event, e handoff.Eve
 		if !reached(before, handoff.StatusOpened) { // by the app itself, with no landing between
 			m.since(h, "scan", before, e.At, handoff.StatusDisplayed)
 		}
-		if asked {
+		if h.Claim != nil && h.Claim.Number != nil {
 			m.numbers.WithLabelValues(partner, "asked").Inc()
 		}
 	case handoff.StatusConfirmed:
@@ -67,7 +66,8 @@ func (m *Metrics) event(h handoff.Handoff, before []handoff.Event, e handoff.Eve
 	case handoff.StatusCreated, handoff.StatusDisplayed, handoff.StatusExpired, handoff.StatusCancelled, handoff.StatusRejected,
 		handoff.StatusReplaced, handoff.StatusFailed:
 	}
-	if status.Ended() && asked && h.Confirmed == "" {
+	// A claim stays unconfirmed only while the number is waited for.
+	if status.Ended() && latest(before) == handoff.StatusClaimed {
 		m.numbers.WithLabelValues(partner, "lost").Inc()
 	}
 }
@@ -86,6 +86,16 @@ func (m *Metrics) since(h handoff.Handoff, step string, before []handoff.Event, 
 			return
 		}
 	}
+}
+
+// latest is the last status among events.
+func latest(events []handoff.Event) handoff.Status {
+	for i := len(events) - 1; i >= 0; i-- {
+		if s, err := handoff.ParseStatus(string(events[i].Type)); err == nil {
+			return s
+		}
+	}
+	return ""
 }
 
 func reached(events []handoff.Event, s handoff.Status) bool {
