@@ -26,8 +26,8 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
-	"github.com/handoff-portal/handoff/internal/browser"
 	"github.com/handoff-portal/handoff/internal/applink"
+	"github.com/handoff-portal/handoff/internal/browser"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/i18n"
 	"github.com/handoff-portal/handoff/internal/keyring"

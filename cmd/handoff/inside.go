@@ -28,7 +28,6 @@ type inside struct {
 	handoffs *handoff.Service
 	partners *partner.Directory
 	sender   *webhook.Sender
-	metrics  http.Handler
 	log      *slog.Logger
 }
 
@@ -84,10 +83,9 @@ type again struct {
 	Endpoint handoff.EndpointID `json:"endpoint"`
 }
 
-// handler serves /metrics, /handoffs and /webhooks.
+// handler serves /handoffs and /webhooks.
 func (i *inside) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", i.metrics)
 	mux.HandleFunc("GET /handoffs/{handoff}", i.answers(i.show))
 	mux.HandleFunc("GET /webhooks", i.answers(i.list))
 	mux.HandleFunc("GET /webhooks/{handoff}", i.answers(i.toldOf))

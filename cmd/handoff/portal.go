@@ -36,6 +36,7 @@ type portal struct {
 	hub     *live.Hub
 	handler http.Handler // public
 	inside  http.Handler // for operators, on the internal listener
+	counted *metrics.Metrics
 	closers []func() error
 }
 
@@ -97,8 +98,8 @@ func newPortal(p parts) (*portal, error) {
 		return nil, err
 	}
 	counted.Gauge("handoff_viewers", "Streams that are open, of displays and of phones' pages.", nil, func() float64 { return float64(streams.Total()) })
-	inside := &inside{handoffs: service, partners: partners, sender: sender, metrics: counted.Handler(), log: p.log}
-	return &portal{store: p.store, service: service, hub: hub, handler: handler, inside: inside.handler(), closers: closers}, nil
+	inside := &inside{handoffs: service, partners: partners, sender: sender, log: p.log}
+	return &portal{store: p.store, service: service, hub: hub, handler: handler, inside: inside.handler(), counted: counted, closers: closers}, nil
 }
 
 // endpoints are where each partner wants to be told.

@@ -21,9 +21,11 @@ type probe struct {
 
 func newProbe(s handoff.Store) *probe { return &probe{store: s} }
 
-// handler serves the internal listener; inside is the rest of it.
-func (p *probe) handler(inside http.Handler) http.Handler {
+// handler serves the internal listener; inside is the rest of it. What a
+// supervisor, a balancer and Prometheus ask for is answered by any name.
+func (p *probe) handler(metrics, inside http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics)
 	mux.Handle("/", inside)
 	mux.HandleFunc("GET /livez", p.live)
 	mux.HandleFunc("GET /readyz", p.ready)

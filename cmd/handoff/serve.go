@@ -76,7 +76,7 @@ func (c *serveCommand) serve(ctx context.Context, log *slog.Logger, cfg *config.
 	worked := p.work(serving)
 	err = serveSites(serving, log,
 		site{name: "portal", ln: public, handler: p.handler, onShutdown: p.hub.Close},
-		site{name: "internal", ln: internal, handler: probe.handler(p.inside), last: true})
+		site{name: "internal", ln: internal, handler: probe.handler(p.counted.Handler(), p.inside), last: true})
 	stop()
 	<-worked
 	log.InfoContext(ctx, "stopped")

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -113,5 +114,36 @@ func TestShow(t *testing.T) {
 	}
 	if got := rawStatus(t, http.MethodGet, s.public+"/handoffs/"+ref, "", nil); got != http.StatusNotFound {
 		t.Errorf("GET /handoffs/%s on the public listener = %d, want 404", ref, got)
+	}
+}
+
+// Prometheus asks by whatever name it knows the machine by.
+func TestServeMetrics(t *testing.T) {
+	s := serveWithSim(t, "")
+	newPerson(t, "desk").get(create(t, s.public, s.key))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.inside+"/metrics", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "portal.internal:9090"
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("GET /metrics = %s, %v", resp.Status, err)
+	}
+	for _, want := range []string{
+		`handoff_steps_total{cause="",partner="acme",route="",status="displayed"} 1`,
+		`handoff_platform_breaker_open{platform="0",`, "handoff_viewers 0", "go_goroutines ", "process_resident_memory_bytes ", "handoff_build_info{version=",
+	} {
+		if !strings.Contains(string(body), want) {
+			t.Errorf("GET /metrics has no %s", want)
+		}
+	}
+	if got := status(t, s.public+"/metrics"); got != http.StatusNotFound {
+		t.Errorf("GET /metrics on the public listener = %d, want 404", got)
 	}
 }

@@ -45,7 +45,7 @@ type Options struct {
 // Buckets in seconds: of what a machine does, and of what people do.
 var (
 	machineTimes = []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30} //nolint:gochecknoglobals // a constant in all but type
-	peopleTimes  = []float64{1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600}                                  //nolint:gochecknoglobals // a constant in all but type
+	peopleTimes  = []float64{1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600}                                 //nolint:gochecknoglobals // a constant in all but type
 )
 
 // New returns Metrics that have counted nothing.

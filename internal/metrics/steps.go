@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
@@ -80,9 +81,9 @@ func (m *Metrics) appLink(h handoff.Handoff, outcome string) {
 
 // since observes the time from the latest event of a status until at.
 func (m *Metrics) since(h handoff.Handoff, step string, before []handoff.Event, at time.Time, from handoff.Status) {
-	for i := len(before) - 1; i >= 0; i-- {
-		if before[i].Type == handoff.EventType(from) {
-			m.stepTimes.WithLabelValues(string(h.Partner), step).Observe(max(0, at.Sub(before[i].At).Seconds()))
+	for _, e := range slices.Backward(before) {
+		if e.Type == handoff.EventType(from) {
+			m.stepTimes.WithLabelValues(string(h.Partner), step).Observe(max(0, at.Sub(e.At).Seconds()))
 			return
 		}
 	}
@@ -90,8 +91,8 @@ func (m *Metrics) since(h handoff.Handoff, step string, before []handoff.Event, 
 
 // latest is the last status among events.
 func latest(events []handoff.Event) handoff.Status {
-	for i := len(events) - 1; i >= 0; i-- {
-		if s, err := handoff.ParseStatus(string(events[i].Type)); err == nil {
+	for _, e := range slices.Backward(events) {
+		if s, err := handoff.ParseStatus(string(e.Type)); err == nil {
 			return s
 		}
 	}
