@@ -15,6 +15,7 @@ var (
 	capability = regexp.MustCompile(`/(h|p)/[A-Za-z0-9_-]{22}`)
 	cookie     = regexp.MustCompile(`(handoff-phone=)[A-Za-z0-9_-]{43}`)
 	expiry     = regexp.MustCompile(`Expires=[^;]*`)
+	quota      = regexp.MustCompile(`;r=[0-9]+;t=[0-9]+`)
 	named      = regexp.MustCompile(`ho_[A-Za-z0-9_-]{22}`)
 )
 
@@ -103,6 +104,7 @@ func (w *world) steady(v string) string {
 	v = hashed.ReplaceAllString(v, ".HASH.")
 	v = capability.ReplaceAllString(v, "/$1/CAPABILITY")
 	v = cookie.ReplaceAllString(v, "${1}ID")
+	v = quota.ReplaceAllString(v, ";r=LEFT;t=SECONDS")
 	v = expiry.ReplaceAllString(v, "Expires=LATER")
 	v = named.ReplaceAllString(v, "ho_ID")
 	return regexp.MustCompile(`/c/acme/[A-Z0-9.]{26,}`).ReplaceAllString(v, "/c/acme/CODE")

@@ -21,7 +21,8 @@ import (
 // partnerAPI is what a partner's backend calls.
 type partnerAPI struct {
 	*site
-	frame time.Duration
+	frame    time.Duration
+	document []byte // of the API, with the addresses of this portal
 }
 
 const partnerKey = "partner"
@@ -349,6 +350,11 @@ func (a *partnerAPI) list(c echo.Context) error {
 		next = &page.Next
 	}
 	return writeJSON(c, http.StatusOK, map[string]any{"items": items, "next": next})
+}
+
+// describe serves GET /v1/openapi.json, to everybody.
+func (a *partnerAPI) describe(c echo.Context) error {
+	return c.Blob(http.StatusOK, "application/json", a.document)
 }
 
 // wireHandoff is a handoff as the API shows it.

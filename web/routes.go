@@ -7,11 +7,12 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/handoff-portal/handoff/internal/applink"
+	"github.com/handoff-portal/handoff/web/openapi"
 )
 
 // addRoutes is the map of the service: every path we serve is on this page.
 func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, association applink.Association) {
-	api := &partnerAPI{site: s, frame: frame}
+	api := &partnerAPI{site: s, frame: frame, document: openapi.For(s.public.String(), s.link.String())}
 	app := &appAPI{site: s}
 	desk := &display{site: s, changes: changes, cookies: newPhoneCookies(s.public.Scheme == "https")}
 	phone := &phone{site: s, changes: changes, cookies: desk.cookies}
@@ -29,6 +30,7 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 	v1.POST("/handoffs/:id/cancel", api.cancel, api.authenticate)
 	v1.POST("/handoffs/:id/complete", api.complete, api.authenticate)
 	v1.POST("/handoffs/:id/links", api.addLink, api.authenticate)
+	v1.GET("/openapi.json", api.describe)
 
 	// App API: the same, without a key, on both hosts.
 	native := e.Group("/v1", answersJSON, middleware.BodyLimit("64K"), s.limitUnknown)
