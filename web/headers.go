@@ -7,15 +7,23 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/web/guide"
 )
 
-// policy is the Content-Security-Policy of a page. Scripts are allowed by their
-// full, content-hashed address, so nothing else on our own host runs either.
+// policy is the Content-Security-Policy of the pages of a handoff.
 func (s *site) policy(frameAncestors string) string {
-	origin := s.public.Scheme + "://" + s.public.Host
+	return s.policyWith(frameAncestors, "js/display.js", "js/phone.js")
+}
+
+// policyWith is the Content-Security-Policy of a page. Scripts are allowed by their
+// full, content-hashed address, so nothing else on our own host runs either.
+func (s *site) policyWith(frameAncestors string, scripts ...string) string {
+	allowed := "script-src"
+	for _, name := range scripts {
+		allowed += " " + s.public.Scheme + "://" + s.public.Host + s.assets.URL(name)
+	}
 	return strings.Join([]string{
-		"default-src 'none'",
-		"script-src " + origin + s.assets.URL("js/display.js") + " " + origin + s.assets.URL("js/phone.js"),
+		"default-src 'none'", allowed,
 		"style-src 'self'", "img-src 'self'", "connect-src 'self'", "form-action 'self'", "base-uri 'none'",
 		"frame-ancestors " + frameAncestors,
 		"require-trusted-types-for 'script'", "trusted-types 'none'",
@@ -69,8 +77,12 @@ const permissions = "accelerometer=(), autoplay=(), camera=(), clipboard-read=()
 	"publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=()"
 
 // pageHeaders are those of the pages that nobody frames.
-func pageHeaders(s *site) echo.MiddlewareFunc {
-	policy := s.policy("'none'")
+func pageHeaders(s *site) echo.MiddlewareFunc { return s.headersWith(s.policy("'none'")) }
+
+// guideHeaders are those of the guide, which has a script of its own.
+func guideHeaders(s *site) echo.MiddlewareFunc { return s.headersWith(s.policyWith("'none'", guide.Script)) }
+
+func (s *site) headersWith(policy string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			s.setPageHeaders(c.Response().Header(), policy)

@@ -53,6 +53,7 @@ func TestHeadersGolden(t *testing.T) {
 		{"token answer", s.pickUp()},
 		{"created", created},
 		{"problem", w.raw(http.MethodGet, "/v1/nothing", "")},
+		{"guide", get(w.person(desktop), w.public+"/docs")},
 		{"unknown path", get(w.person(desktop), w.public+"/nothing")},
 		{"static file", get(w.person(desktop), w.public+static)},
 		{"brand", get(w.person(desktop), w.public+brand)},

@@ -7,11 +7,12 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/handoff-portal/handoff/internal/applink"
+	"github.com/handoff-portal/handoff/web/guide"
 	"github.com/handoff-portal/handoff/web/openapi"
 )
 
 // addRoutes is the map of the service: every path we serve is on this page.
-func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, association applink.Association) {
+func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, association applink.Association, docs *guide.Guide) {
 	api := &partnerAPI{site: s, frame: frame, document: openapi.For(s.public.String(), s.link.String())}
 	app := &appAPI{site: s}
 	desk := &display{site: s, changes: changes, cookies: newPhoneCookies(s.public.Scheme == "https")}
@@ -75,6 +76,9 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 	p.POST("/p/:claim/store", phone.store, s.publicHost)
 	p.POST("/p/:claim/reject", phone.rejectClaim, s.publicHost)
 	p.Match(look, "/a/:partner/:pickup", phone.appLink, s.sendToPublic)
+
+	// The guide for those who integrate.
+	docs.Mount(e.Group("/docs", s.publicHost, browsersOnly, guideHeaders(s), s.limitPages, notFramed))
 
 	// What browsers tell of our pages' policy.
 	e.POST(reportsPath, told.take, s.publicHost, middleware.BodyLimit("16K"), s.limitPages, fileHeaders)

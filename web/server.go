@@ -20,6 +20,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/limit"
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/static"
+	"github.com/handoff-portal/handoff/web/guide"
 )
 
 // Follower tells of changes of a handoff. updates is closed when the server is
@@ -103,11 +104,15 @@ func New(c Config) (http.Handler, error) {
 		hosts: applink.Hosts{Link: c.Link, Public: c.Public}, public: public, link: link, demo: c.Demo, log: c.Log,
 		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe,
 	}
+	docs, err := guide.New(guide.Config{Public: c.Public, Link: c.Link, Assets: assets, Demo: c.Demo})
+	if err != nil {
+		return nil, err
+	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.answerError
 	e.IPExtractor = s.address
-	addRoutes(e, s, c.Changes, c.Frame, association)
+	addRoutes(e, s, c.Changes, c.Frame, association, docs)
 	return e, nil
 }
 

@@ -29,6 +29,14 @@ const (
 	CodeInternal            Code = "internal"
 )
 
+// PublicCodes lists the codes of the public contract.
+func PublicCodes() []Code {
+	return []Code{
+		CodeInvalid, CodeUnauthorized, CodeForbidden, CodeDeviceNotAllowed, CodeNotFound, CodeConflict, CodeNotConfirmed, CodeGone,
+		CodePayloadTooLarge, CodeUnsupportedMedia, CodeMisdirected, CodeIdempotencyMismatch, CodeRateLimited, CodePlatformUnavailable, CodeInternal,
+	}
+}
+
 // Codes that stay inside: the service turns each into a step or into one of the
 // codes above.
 const (

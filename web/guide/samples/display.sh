@@ -1,0 +1,2 @@
+display=$(jq -r .displayUrl handoff.json)
+echo "$display"

@@ -1,0 +1,2 @@
+curl -sS --fail -o code.png "$display/qr.png"
+handoff phone code.png --yes
