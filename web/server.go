@@ -104,7 +104,7 @@ func New(c Config) (http.Handler, error) {
 		hosts: applink.Hosts{Link: c.Link, Public: c.Public}, public: public, link: link, demo: c.Demo, log: c.Log,
 		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe,
 	}
-	docs, err := guide.New(guide.Config{Public: c.Public, Link: c.Link, Assets: assets, Demo: c.Demo})
+	docs, err := guide.New(guide.Config{Public: c.Public, Link: c.Link, Assets: assets, Embed: embed, Demo: c.Demo})
 	if err != nil {
 		return nil, err
 	}

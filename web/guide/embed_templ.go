@@ -44,7 +44,7 @@ func embedding(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<p>The element grows and shrinks with its content, between 320 and 1,200 pixels of width, without scroll bars of its own. It may be taken out and put back, and there may be several on a page. <code>parentOrigin</code> must be one of the <code>origins</code> of your part of the configuration, and is spelt as browsers spell it: scheme, host, and a port that is not the default. Any other page that tries to frame the display gets a 403.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<p>The element is as tall as what is in it, from 320 to 1,200 pixels of width, without scroll bars of its own. It may be taken out and put back, and there may be several on a page. <code>title</code> names the frame for those who do not see it, in your page's language. What is within the element is shown where the display is not.</p><p><code>parentOrigin</code> must be one of the <code>origins</code> of your part of the configuration, and is spelt as browsers spell it: scheme, host, and a port that is not the default. Any other page that tries to frame the display gets a 403.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -56,7 +56,7 @@ func embedding(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<table><caption>What comes with <code>event.detail</code></caption> <thead><tr><th scope=\"col\">Event</th><th scope=\"col\">When</th><th scope=\"col\">Fields</th></tr></thead> <tbody><tr><td><code>handoff-ready</code></td><td>the display is shown</td><td><code>id</code>, <code>seq</code>, <code>status</code></td></tr><tr><td><code>handoff-state</code></td><td>the status changed</td><td><code>id</code>, <code>seq</code>, <code>status</code></td></tr><tr><td><code>handoff-end</code></td><td>nothing follows</td><td>the same, and your <code>returnUrl</code>, or null</td></tr></tbody></table><p>They are hints for your page. Ask your backend before you believe that somebody is verified. On <code>handoff-end</code> go where you like; the display also shows the person a button that goes to <code>returnUrl</code>, with <code>handoff</code> and <code>status</code> added to it.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<table><caption>What comes with <code>event.detail</code></caption> <thead><tr><th scope=\"col\">Event</th><th scope=\"col\">When</th><th scope=\"col\">Fields</th></tr></thead> <tbody><tr><td><code>handoff-ready</code></td><td>the display is shown</td><td><code>type</code>, <code>id</code>, <code>seq</code>, <code>status</code></td></tr><tr><td><code>handoff-state</code></td><td>the status changed</td><td><code>type</code>, <code>id</code>, <code>seq</code>, <code>status</code></td></tr><tr><td><code>handoff-end</code></td><td>nothing follows</td><td>the same, and <code>returnUrl</code>: yours, or empty</td></tr></tbody></table><p>They are hints for your page. Ask your backend before you believe that somebody is verified. On <code>handoff-end</code> go where you like; the display also shows the person a button that goes to <code>returnUrl</code>, with <code>handoff</code> and <code>status</code> added to it.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -72,7 +72,7 @@ func embedding(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<p>If your page has a Content-Security-Policy, it needs these two sources:</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<p>If your page has a Content-Security-Policy, it needs these:</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -80,11 +80,28 @@ func embedding(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<p>No inline script or style is used, so nothing else is needed. A page with <code>Cross-Origin-Embedder-Policy: require-corp</code> may frame the display and load the script: both say that they allow it; put <code>crossorigin</code> on the script element. To pin the script, use the hashed name and the hash that the portal prints for it:</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<p>No inline script or style is used, so nothing else is needed. A page with <code>Cross-Origin-Embedder-Policy: require-corp</code> may frame the display and load the script: both say that they allow it. To pin the script (subresource integrity), use its hashed name, which stays as it is for ever; the plain name gets corrections within an hour.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = v.code("sri").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = v.code("sri.html").Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<p>TypeScript's declarations are at <code>")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		var templ_7745c5c3_Var2 string
+		templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs(v.Public)
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `embed.templ`, Line: 52, Col: 53}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "/embed/v1.d.ts</code>.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -92,7 +109,7 @@ func embedding(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<p>Who opens your page on the phone that has the app needs no code: the display says <em>Continue here</em> first, opens a page of its own beside yours, and the app opens from there.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<p>Who opens your page on the phone that has the app needs no code: the display says <em>Continue here</em> first, opens a page of its own beside yours, and the app opens from there.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -100,7 +117,7 @@ func embedding(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<p>You can always send the person to <code>displayUrl</code> and have them come back to <code>returnUrl</code>: that needs nothing of your page. Where a frame is refused, the element shows a link to the display instead. Without script, a plain <code>iframe</code> shows the same display; it follows the phone, with forms and reloads.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<p>You can always send the person to <code>displayUrl</code> and have them come back to <code>returnUrl</code>: that needs nothing of your page. Where a frame is refused, the element shows what is within it, or else a link to the display. In a plain <code>iframe</code> the display does the same, at a height that you choose.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -112,7 +129,7 @@ func embedding(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<p>The element only turns messages into events. A page that prefers to listen itself gets them by <code>postMessage</code>, sent to <code>parentOrigin</code> and nobody else. Check origin and <code>source</code> before you read one.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<p>The element only turns messages into events. A page that prefers to listen itself gets them by <code>postMessage</code>, sent to <code>parentOrigin</code> and nobody else. Check origin and <code>source</code> before you read one.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -28,6 +28,7 @@ type Config struct {
 	Public string // public_url: scheme, host and port, no slash at the end
 	Link   string // link_url, or the same
 	Assets *static.Assets
+	Embed  *static.Embed
 	Demo   bool // every page says that nothing here is real
 }
 
@@ -39,7 +40,7 @@ type Guide struct {
 
 // New prepares the pages.
 func New(c Config) (*Guide, error) {
-	samples, err := loadSamples(c.Public, c.Link)
+	samples, err := loadSamples(c)
 	if err != nil {
 		return nil, fmt.Errorf("reading the guide's samples: %w", err)
 	}

@@ -22,14 +22,15 @@ const (
 	anyLink   = "https://link.example.com"
 )
 
-func loadSamples(public, link string) (map[string]sample, error) {
+func loadSamples(c Config) (map[string]sample, error) {
 	files, err := sampleFiles.ReadDir("samples")
 	if err != nil {
 		return nil, err
 	}
+	script, integrity := c.Embed.Script()
 	ours := strings.NewReplacer(
-		anyPublic, public, anyLink, link,
-		strings.TrimPrefix(anyPublic, "https://"), host(public), strings.TrimPrefix(anyLink, "https://"), host(link),
+		anyPublic, c.Public, anyLink, c.Link, host(anyPublic), host(c.Public), host(anyLink), host(c.Link),
+		"/embed/v1.000000000000.js", script, "sha384-HASH", integrity,
 	)
 	all := make(map[string]sample, len(files))
 	for _, f := range files {
