@@ -18,12 +18,12 @@ func (s *site) policy(frameAncestors string) string {
 // policyWith is the Content-Security-Policy of a page. Scripts are allowed by their
 // full, content-hashed address, so nothing else on our own host runs either.
 func (s *site) policyWith(frameAncestors string, scripts ...string) string {
-	allowed := "script-src"
+	allowed := []string{"script-src"}
 	for _, name := range scripts {
-		allowed += " " + s.public.Scheme + "://" + s.public.Host + s.assets.URL(name)
+		allowed = append(allowed, s.public.Scheme+"://"+s.public.Host+s.assets.URL(name))
 	}
 	return strings.Join([]string{
-		"default-src 'none'", allowed,
+		"default-src 'none'", strings.Join(allowed, " "),
 		"style-src 'self'", "img-src 'self'", "connect-src 'self'", "form-action 'self'", "base-uri 'none'",
 		"frame-ancestors " + frameAncestors,
 		"require-trusted-types-for 'script'", "trusted-types 'none'",
@@ -80,7 +80,9 @@ const permissions = "accelerometer=(), autoplay=(), camera=(), clipboard-read=()
 func pageHeaders(s *site) echo.MiddlewareFunc { return s.headersWith(s.policy("'none'")) }
 
 // guideHeaders are those of the guide, which has a script of its own.
-func guideHeaders(s *site) echo.MiddlewareFunc { return s.headersWith(s.policyWith("'none'", guide.Script)) }
+func guideHeaders(s *site) echo.MiddlewareFunc {
+	return s.headersWith(s.policyWith("'none'", guide.Script))
+}
 
 func (s *site) headersWith(policy string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
