@@ -54,6 +54,8 @@ func outcomeOf(code handoff.Code) outcome {
 		// Told to the display or the phone by the handoff's state; it comes here
 		// only from POST /v1/handoffs with a journey.
 		return outcome{http.StatusBadRequest, "The platform does not know this journey"}
+	case handoff.CodeStoreUnavailable:
+		return outcome{http.StatusServiceUnavailable, "The portal cannot save anything just now"}
 	case handoff.CodeConnectSpent, handoff.CodeConnectLost:
 		return outcome{http.StatusServiceUnavailable, "The verification platform is not answering"}
 	case handoff.CodeInternal:
@@ -66,7 +68,7 @@ func publicCode(code handoff.Code) handoff.Code {
 	switch code {
 	case handoff.CodeUnknownJourney:
 		return handoff.CodeInvalid
-	case handoff.CodeConnectSpent, handoff.CodeConnectLost:
+	case handoff.CodeConnectSpent, handoff.CodeConnectLost, handoff.CodeStoreUnavailable:
 		return handoff.CodePlatformUnavailable
 	case handoff.CodeInvalid, handoff.CodeUnauthorized, handoff.CodeForbidden, handoff.CodeDeviceNotAllowed,
 		handoff.CodeNotFound, handoff.CodeConflict, handoff.CodeNotConfirmed, handoff.CodeGone, handoff.CodePayloadTooLarge,

@@ -40,9 +40,10 @@ func PublicCodes() []Code {
 // Codes that stay inside: the service turns each into a step or into one of the
 // codes above.
 const (
-	CodeUnknownJourney Code = "unknown_journey" // the platform knows no such journey, or it is another organisation's
-	CodeConnectSpent   Code = "connect_spent"   // the connect token was used before, or has expired
-	CodeConnectLost    Code = "connect_lost"    // no answer to a connect: the token may or may not be used up
+	CodeUnknownJourney   Code = "unknown_journey"   // the platform knows no such journey, or it is another organisation's
+	CodeConnectSpent     Code = "connect_spent"     // the connect token was used before, or has expired
+	CodeConnectLost      Code = "connect_lost"      // no answer to a connect: the token may or may not be used up
+	CodeStoreUnavailable Code = "store_unavailable" // nothing can be read or saved just now; after a change: it may have been saved
 )
 
 // Reason says why something that was good once is gone.

@@ -2,6 +2,8 @@
 package live
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
@@ -102,6 +104,13 @@ func (b *Hub) Viewers(id handoff.ID) int {
 		return len(t.followers)
 	}
 	return 0
+}
+
+// Followed are the handoffs that somebody follows.
+func (b *Hub) Followed() []handoff.ID {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Collect(maps.Keys(b.topics))
 }
 
 // Close ends every subscription, so that streams end when the server shuts
