@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/redistest"
 )
 
 // rivals is how many ask for the same thing at the same time.
@@ -48,13 +49,18 @@ func race(t *testing.T, requests []*http.Request) []answer {
 	return answers
 }
 
-// onStores runs a test on the stores of one process.
+// onStores runs a test on every store. Processes beside the first share it, and over
+// Redis have a connection of their own.
 func onStores(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
-	for name, bolt := range map[string]bool{"memstore": false, "boltstore": true} {
+	for name, change := range map[string]func(*testing.T, *setting){
+		"memstore":   func(*testing.T, *setting) {},
+		"boltstore":  func(_ *testing.T, s *setting) { s.bolt = true },
+		"redisstore": func(t *testing.T, s *setting) { s.redis = redistest.Address(t) },
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, newWorld(t, func(s *setting) { s.bolt = bolt }))
+			test(t, newWorld(t, func(s *setting) { change(t, s) }))
 		})
 	}
 }

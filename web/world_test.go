@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/handoff-portal/handoff/internal/applink"
 	"github.com/handoff-portal/handoff/internal/browser"
@@ -34,12 +35,15 @@ import (
 	"github.com/handoff-portal/handoff/internal/limit"
 	"github.com/handoff-portal/handoff/internal/live"
 	"github.com/handoff-portal/handoff/internal/metrics"
+	"github.com/handoff-portal/handoff/internal/live/redislive"
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/internal/platform"
 	"github.com/handoff-portal/handoff/internal/platform/platformsim"
+	"github.com/handoff-portal/handoff/internal/redistest"
 	"github.com/handoff-portal/handoff/internal/reqctx"
 	"github.com/handoff-portal/handoff/internal/store/boltstore"
 	"github.com/handoff-portal/handoff/internal/store/memstore"
+	"github.com/handoff-portal/handoff/internal/store/redisstore"
 	"github.com/handoff-portal/handoff/web"
 )
 
@@ -48,6 +52,7 @@ type setting struct {
 	version      platform.Version
 	twoHosts     bool
 	bolt         bool
+	redis        string // the address of a server to keep handoffs in
 	frame        time.Duration
 	confirmation handoff.Confirmation
 	exchange     handoff.Exchange
@@ -92,6 +97,8 @@ type world struct {
 	sso     string // the platform's tokens
 	keys    []handoff.Secret
 	file    string // the store's, if it has one
+	redis   string // the address of the store's server, if it has one, and
+	prefix  string // how its keys begin
 	listen  string // the address of this process
 	stop    func() // stops the process before the test ends
 }
@@ -181,6 +188,11 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	t.Cleanup(client.Close)
 	closeStore := func() {}
 	switch {
+	case s.redis != "" || w.redis != "":
+		if w.redis == "" {
+			w.redis, w.prefix = s.redis, redistest.Prefix()
+		}
+		closeStore = w.overRedis(log)
 	case s.beside != nil:
 		w.store = s.beside.store
 	case s.bolt:
@@ -275,6 +287,21 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	return w
 }
 
+// overRedis gives w a store in Redis, and what tells it of other processes'
+// changes. stop ends both.
+func (w *world) overRedis(log *slog.Logger) (stop func()) {
+	client := redis.NewClient(&redis.Options{Addr: w.redis})
+	store := redisstore.New(client, redisstore.Options{Prefix: w.prefix})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		redislive.New(client, store.Channel(), store, w.hub, log).Run(ctx)
+	}()
+	w.store = store
+	return func() { cancel(); <-done; client.Close() }
+}
+
 // first is the process that this one follows or stands beside, or nil.
 func (s setting) first() *world {
 	if s.beside != nil {
@@ -286,6 +313,7 @@ func (s setting) first() *world {
 // share makes w a process of the same portal as first, with a clock of its own.
 func (w *world) share(first *world) {
 	w.sim, w.spy, w.api, w.sso, w.file, w.keys = first.sim, first.spy, first.api, first.sso, first.file, first.keys
+	w.redis, w.prefix = first.redis, first.prefix
 	w.public, w.link, w.key, w.other = first.public, first.link, first.key, first.other
 }
 

@@ -35,7 +35,7 @@ func (c *checkCommand) Run(e *environment) error {
 		fmt.Fprintln(e.out, "warning:", w)
 	}
 	// What only shows when all parts are put together: colours, files' sizes.
-	p, err := newPortal(parts{config: cfg, store: memstore.New(), log: slog.New(slog.DiscardHandler)})
+	p, err := newPortal(parts{config: cfg, shared: shared{store: memstore.New()}, log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		fmt.Fprintf(e.out, "%s: %v\n", c.Config, err)
 		return errTold

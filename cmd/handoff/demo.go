@@ -50,7 +50,7 @@ func (c *demoCommand) Run(e *environment) error {
 	}
 	log := newLog(e.errs, levelFor(c.Verbose, slog.LevelWarn))
 	p, err := newPortal(parts{
-		config: demoConfig(setup), store: memstore.New(), demo: true, log: log,
+		config: demoConfig(setup), shared: shared{store: memstore.New()}, demo: true, log: log,
 		amend: func(d *partner.Directory) {
 			if bank, ok := d.ByID(setup.Partner.ID); ok {
 				setup.OpenToLAN(bank)

@@ -7,9 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Exit statuses.
@@ -20,6 +24,7 @@ const (
 )
 
 func main() {
+	redis.SetLogger(redisLog{newLog(os.Stderr, slog.LevelInfo), new(atomic.Int64)}) // the library has one for the process
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Getenv, streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()

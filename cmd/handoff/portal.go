@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/applink"
@@ -18,6 +19,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/limit"
 	"github.com/handoff-portal/handoff/internal/live"
 	"github.com/handoff-portal/handoff/internal/metrics"
+	"github.com/handoff-portal/handoff/internal/live/redislive"
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/internal/platform"
 	"github.com/handoff-portal/handoff/internal/store/boltstore"
@@ -34,8 +36,9 @@ type portal struct {
 	store   handoff.Store
 	service *handoff.Service
 	hub     *live.Hub
-	handler http.Handler // public
-	inside  http.Handler // for operators, on the internal listener
+	relay   func(context.Context, redislive.Hub) // nil: nobody else changes anything
+	handler http.Handler                         // public
+	inside  http.Handler                         // for operators, on the internal listener
 	counted *metrics.Metrics
 	closers []func() error
 }
@@ -43,10 +46,10 @@ type portal struct {
 // parts is what a portal is put together from.
 type parts struct {
 	config *config.Config
-	store  handoff.Store
-	demo   bool                     // every page says that it is a demonstration
-	amend  func(*partner.Directory) // before anybody else reads it; may be nil
-	log    *slog.Logger
+	shared
+	demo  bool                     // every page says that it is a demonstration
+	amend func(*partner.Directory) // before anybody else reads it; may be nil
+	log   *slog.Logger
 }
 
 // newPortal wires the parts. The faults it finds are those of the configuration
@@ -85,10 +88,11 @@ func newPortal(p parts) (*portal, error) {
 		Store: counted.Store(p.store), Vault: keys, Platforms: counted.Platforms(platforms), Notifier: hub,
 		Deliverer: counted.Deliverer(sender), Witness: counted, Log: p.log,
 	})
-	limiter, streams, err := newLimits(p.config.Limits)
+	limiter, err := p.newLimiter(p.config.Limits)
 	if err != nil {
 		return nil, err
 	}
+	streams := newStreams(p.config.Limits)
 	handler, err := web.New(web.Config{
 		Handoffs: service, Partners: partners, Changes: hub, Catalog: catalog,
 		Public: p.config.PublicURL, Link: p.config.LinkURL, Frame: p.config.Frames, Demo: p.demo, Log: p.log,
@@ -99,7 +103,9 @@ func newPortal(p parts) (*portal, error) {
 	}
 	counted.Gauge("handoff_viewers", "Streams that are open, of displays and of phones' pages.", nil, func() float64 { return float64(streams.Total()) })
 	inside := &inside{handoffs: service, partners: partners, sender: sender, log: p.log}
-	return &portal{store: p.store, service: service, hub: hub, handler: handler, inside: inside.handler(), counted: counted, closers: closers}, nil
+	return &portal{
+		store: p.store, service: service, hub: hub, relay: p.relay, handler: handler, inside: inside.handler(), counted: counted, closers: closers,
+	}, nil
 }
 
 // endpoints are where each partner wants to be told.
@@ -122,42 +128,67 @@ func (p *portal) close() error {
 	return errors.Join(faults...)
 }
 
-// work runs the worker until ctx ends, and returns a channel that is closed when
-// its last step is done.
+// work runs the worker, and what tells of other processes' changes, until ctx
+// ends. It returns a channel that is closed when their last steps are done.
 func (p *portal) work(ctx context.Context) <-chan struct{} {
+	var running sync.WaitGroup
+	running.Go(func() { p.service.Run(ctx) })
+	if p.relay != nil {
+		running.Go(func() { p.relay(ctx, p.hub) })
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.service.Run(ctx)
+		running.Wait()
 	}()
 	return done
 }
 
-// newLimits makes what counts against the limits, in this process.
-func newLimits(l config.Limits) (*limit.Limiter, *limit.Streams, error) {
-	limiter, err := limit.New(limit.Rates{
+// newLimiter makes what counts against the rates: for all processes where they
+// share a store, else for this one.
+func (s shared) newLimiter(l config.Limits) (web.Limiter, error) {
+	rates := limit.Rates{
 		CreatesPerPartner: limit.Rate(l.CreatesPerPartner), ClaimsPerNetwork: limit.Rate(l.ClaimsPerNetwork),
 		PagesPerNetwork: limit.Rate(l.PagesPerNetwork), UnknownPerNetwork: limit.Rate(l.UnknownPerNetwork),
-	}, time.Now)
-	if err != nil {
-		return nil, nil, fmt.Errorf("limits: %w", err)
 	}
-	return limiter, limit.NewStreams(limit.StreamLimits{PerHandoff: l.StreamsPerHandoff, PerNetwork: l.StreamsPerNetwork, Total: l.Streams}), nil
+	count := s.limiter
+	if count == nil {
+		count = func(r limit.Rates) (web.Limiter, error) { return limit.New(r, time.Now) }
+	}
+	limiter, err := count(rates)
+	if err != nil {
+		return nil, fmt.Errorf("limits: %w", err)
+	}
+	return limiter, nil
+}
+
+func newStreams(l config.Limits) *limit.Streams {
+	return limit.NewStreams(limit.StreamLimits{PerHandoff: l.StreamsPerHandoff, PerNetwork: l.StreamsPerNetwork, Total: l.Streams})
+}
+
+// shared is the store, and what processes that have it in common share besides.
+type shared struct {
+	store   handoff.Store
+	close   func() error
+	relay   func(context.Context, redislive.Hub)   // nil: there is one process
+	limiter func(limit.Rates) (web.Limiter, error) // nil: this process counts by itself
 }
 
 // openStore opens the store of the configuration. Closing it is the caller's.
-func openStore(c config.Store) (store handoff.Store, closeStore func() error, err error) {
+func openStore(ctx context.Context, c config.Store, log *slog.Logger) (shared, error) {
 	switch c.Kind {
 	case config.StoreMemory:
-		return memstore.New(), func() error { return nil }, nil
+		return shared{store: memstore.New(), close: func() error { return nil }}, nil
 	case config.StoreFile:
 		s, err := boltstore.Open(c.Path, boltstore.Options{})
 		if err != nil {
-			return nil, nil, err
+			return shared{}, err
 		}
-		return s, s.Close, nil
+		return shared{store: s, close: s.Close}, nil
+	case config.StoreRedis:
+		return openRedis(ctx, c.Redis, log)
 	}
-	return nil, nil, fmt.Errorf("store: %q is not a kind of store", c.Kind)
+	return shared{}, fmt.Errorf("store: %q is not a kind of store", c.Kind)
 }
 
 // platforms finds the client with a partner's credential.

@@ -18,8 +18,14 @@ import (
 // call runs a command that ends by itself.
 func call(t *testing.T, args ...string) (out string, err error) {
 	t.Helper()
+	return callWith(t, func(string) string { return "" }, args...)
+}
+
+// callWith is call with an environment.
+func callWith(t *testing.T, getenv func(string) string, args ...string) (out string, err error) {
+	t.Helper()
 	var o bytes.Buffer
-	err = run(t.Context(), args, func(string) string { return "" }, streams{strings.NewReader(""), &o, t.Output()})
+	err = run(t.Context(), args, getenv, streams{strings.NewReader(""), &o, t.Output()})
 	return o.String(), err
 }
 

@@ -41,15 +41,15 @@ func (c *serveCommand) Run(e *environment) error {
 	for _, w := range cfg.Warnings {
 		log.WarnContext(e.ctx, "configuration", "warning", w.String())
 	}
-	store, closeStore, err := openStore(cfg.Store)
+	store, err := openStore(e.ctx, cfg.Store, log)
 	if err != nil {
 		return err
 	}
-	p, err := newPortal(parts{config: cfg, store: store, log: log})
+	p, err := newPortal(parts{config: cfg, shared: store, log: log})
 	if err != nil {
-		return errors.Join(err, closeStore())
+		return errors.Join(err, store.close())
 	}
-	p.closers = append(p.closers, closeStore)
+	p.closers = append(p.closers, store.close)
 	return errors.Join(c.serve(e.ctx, log, cfg, p), p.close())
 }
 

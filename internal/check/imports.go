@@ -49,6 +49,8 @@ func house() map[string][]string {
 		"internal/store/storetest":  {domain},
 		"internal/live":             {domain},
 		"internal/live/redislive":   {domain},
+		"internal/limit/redislimit": {"internal/limit"},
+		"internal/redistest":        {},
 		"internal/webhook":          {domain},
 		message:                     {domain},
 		i18n:                        {},

@@ -132,6 +132,11 @@ func (c *checker) systemTools() []systemTool {
 			programs: []string{redisServer},
 			packages: []string{"redis-server"},
 			without:  "the Redis store against a real server",
+		}, systemTool{
+			name:     "Redis Sentinel",
+			programs: []string{"redis-sentinel"},
+			packages: []string{"redis-sentinel"},
+			without:  "that the portal goes on when Redis fails over",
 		})
 	}
 	return list

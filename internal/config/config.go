@@ -54,16 +54,18 @@ type Config struct {
 // StoreKind names a kind of store.
 type StoreKind string
 
-// The kinds of store in this version.
+// The kinds of store.
 const (
 	StoreFile   StoreKind = "file"
 	StoreMemory StoreKind = "memory"
+	StoreRedis  StoreKind = "redis"
 )
 
 // Store says where handoffs are kept.
 type Store struct {
-	Kind StoreKind
-	Path string // of the file, with StoreFile
+	Kind  StoreKind
+	Path  string // of the file, with StoreFile
+	Redis *Redis // with StoreRedis
 }
 
 // Rate allows Count events in each Per.

@@ -101,9 +101,21 @@ func TestFaults(t *testing.T) {
 		{[]edit{{"server_keys", "server_keys: [\"env:NAME WITH SPACE\"]"}}, "3:15: server_keys[0]: a secret may not stand here itself"},
 
 		// Store, frames, limits.
-		{[]edit{{"", "store: redis://127.0.0.1:6379"}}, "13:8: store: redis: is not available in this version"},
-		{[]edit{{"", "store: rediss://127.0.0.1:6379"}}, "13:8: store: rediss: is not available in this version"},
-		{[]edit{{"", "store: redis+sentinel://a,b/main"}}, "13:8: store: redis+sentinel: is not available in this version"},
+		{[]edit{{"", "store: redis://"}}, "13:8: store: a host is missing or malformed"},
+		{[]edit{{"", "store: redis:6379"}}, "13:8: store: this names no store"},
+		{[]edit{{"", "store: redis://u:hunter2@127.0.0.1"}}, "13:8: store: a password may not stand here"},
+		{[]edit{{"", "store: redis://:hunter2@127.0.0.1"}}, "13:8: store: a password may not stand here"},
+		{[]edit{{"", "store: redis://portal@127.0.0.1"}}, "13:8: store: there is a user and no password"},
+		{[]edit{{"", "store: redis://a:b:c"}}, "13:8: store: a host is malformed; put an IPv6 address in brackets"},
+		{[]edit{{"", "store: redis://a:0"}}, "13:8: store: a host is missing or malformed"},
+		{[]edit{{"", "store: redis://a/main"}}, `13:8: store: "main" is no number of a database`},
+		{[]edit{{"", "store: redis://a,b/1"}}, "13:8: store: a Cluster has no database but 0"},
+		{[]edit{{"", "store: redis://a?tls=yes"}}, `13:8: store: after the ? there may be cluster=yes, or tls=yes with sentinels, and not "tls"`},
+		{[]edit{{"", "store: redis+sentinel://a,b"}}, "13:8: store: the name of the master is missing, as in redis+sentinel://host:26379/mymaster"},
+		{[]edit{{"", "store: redis://a"}, {"", "redis: {password: hunter2}"}}, "14:19: redis.password: a secret may not stand here itself"},
+		{[]edit{{"", "store: redis://a"}, {"", "redis: {sentinel_username: w}"}}, "14:28: redis.sentinel_username: there are no sentinels"},
+		{[]edit{{"", "store: rediss://a"}, {"", "redis: {ca: file:none.pem}"}}, "14:13: redis.ca: the file none.pem cannot be read"},
+		{[]edit{{"", "redis: {password: env:HANDOFF_KEY}"}}, "13:8: redis: the store is not in Redis"},
 		{[]edit{{"", "store: postgres://user:hunter2@db"}}, "13:8: store: this names no store"},
 		{[]edit{{"", "frames: 500ms"}}, "13:9: frames: 500ms is out of bounds"},
 		{[]edit{{"", "frames: 21s"}}, "13:9: frames: 21s is out of bounds"},
@@ -264,14 +276,14 @@ func TestWarnings(t *testing.T) {
 // TestAllAtOnce says how a person sees the faults: one a line, in order.
 func TestAllAtOnce(t *testing.T) {
 	const text = `public_url: http://go.example.com
-store: redis://127.0.0.1
+store: tape:1
 partners:
   - {id: A, name: "", apps: [{id: main}]}
 `
 	_, err := config.Parse("/etc/handoff/handoff.yaml", []byte(text), getenv)
 	const want = `handoff.yaml:1:1: server_keys: this is missing: make one with: handoff key
 handoff.yaml:1:13: public_url: http is for 127.0.0.1, localhost and [::1] only; use https: write scheme and host only, as in https://go.example.com; http is for 127.0.0.1, localhost and [::1]
-handoff.yaml:2:8: store: redis: is not available in this version: use file:handoff.db, and one process
+handoff.yaml:2:8: store: this names no store: write file:PATH, redis://HOST:6379, redis://USER@HOST:6379/0, rediss:// for TLS, redis+sentinel://HOST:26379,HOST:26379/MASTER, or redis://HOST,HOST,HOST for a Cluster
 handoff.yaml:4:5: partners[0].keys: this is missing: make one with: handoff key
 handoff.yaml:4:5: partners[0]: this partner has no platform: give it a platform, or give one to all at the top of the file
 handoff.yaml:4:10: partners[0].id: a partner's id is 2 to 12 of a-z 0-9 -: it stands in every link: keep it short

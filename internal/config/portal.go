@@ -23,14 +23,14 @@ func (r *reader) config(root value) *Config {
 	if !root.there() {
 		return &Config{}
 	}
-	s := root.section("public_url", "link_url", "listen", "internal_listen", "trusted_proxies", "server_keys", "store",
+	s := root.section("public_url", "link_url", "listen", "internal_listen", "trusted_proxies", "server_keys", "store", "redis",
 		"frames", "egress_allow", "limits", "sms", "mail", "platform", "partners")
 	c := &Config{
 		Listen:         s.get("listen").address("127.0.0.1:8080"),
 		InternalListen: s.get("internal_listen").address("127.0.0.1:9090"),
 		TrustedProxies: s.get("trusted_proxies").prefixes(),
 		ServerKeys:     s.need("server_keys", "make one with: handoff key").serverKeys(),
-		Store:          s.get("store").store(),
+		Store:          s.redis(s.get("store").store()),
 		Frames:         s.get("frames").frames(),
 		EgressAllow:    s.get("egress_allow").prefixes(),
 		Limits:         s.get("limits").limits(),
@@ -115,19 +115,21 @@ func (v value) serverKeys() []handoff.Secret {
 func (v value) store() Store {
 	s, ok := v.text()
 	if !ok {
-		return Store{StoreFile, v.r.resolve("handoff.db")}
+		return Store{Kind: StoreFile, Path: v.r.resolve("handoff.db")}
 	}
 	kind, rest, _ := strings.Cut(s, ":")
 	switch {
 	case kind == "file" && rest != "":
-		return Store{StoreFile, v.r.resolve(rest)}
+		return Store{Kind: StoreFile, Path: v.r.resolve(rest)}
 	case s == "memory:":
 		v.warn("use file:handoff.db outside of tests", "handoffs in memory end with the process")
 		return Store{Kind: StoreMemory}
-	case kind == "redis" || kind == "rediss" || kind == "redis+sentinel":
-		v.fault("use file:handoff.db, and one process", "%s: is not available in this version", kind)
+	case (kind == "redis" || kind == "rediss" || kind == "redis+sentinel") && strings.HasPrefix(rest, "//"):
+		if r := parsed(v, redisForm, parseRedis); r != nil {
+			return Store{Kind: StoreRedis, Redis: r}
+		}
 	default:
-		v.fault("write file:PATH or memory:", "this names no store")
+		v.fault("write file:PATH, "+strings.TrimPrefix(redisForm, "write "), "this names no store")
 	}
 	return Store{}
 }

@@ -15,10 +15,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/keyring"
+	"github.com/handoff-portal/handoff/internal/redistest"
 	"github.com/handoff-portal/handoff/internal/store/memstore"
 	"github.com/handoff-portal/handoff/internal/store/record"
+	"github.com/handoff-portal/handoff/internal/store/redisstore"
 )
 
 var (
@@ -36,8 +41,9 @@ const (
 // way, processes that die and clocks that jump, and examines every change on its
 // way into the store. A failure prints its seed: -walk-seed takes it again.
 func TestWalks(t *testing.T) {
+	inMemory := func() handoff.Store { return memstore.New() }
 	if *walkSeed != 0 {
-		walkOnce(t, *walkSeed)
+		walkOnce(t, *walkSeed, inMemory)
 		return
 	}
 	first := rand.Uint64() | 1
@@ -49,7 +55,7 @@ func TestWalks(t *testing.T) {
 			t.Run(strconv.Itoa(share), func(t *testing.T) {
 				t.Parallel()
 				for i := share; i < *walks && !t.Failed(); i += shares {
-					found := walkOnce(t, first+uint64(i))
+					found := walkOnce(t, first+uint64(i), inMemory)
 					mu.Lock()
 					for s, n := range found {
 						reached[s] += n
@@ -67,12 +73,31 @@ func TestWalks(t *testing.T) {
 	t.Logf("%d walks from seed %d reached %v", *walks, first, reached)
 }
 
+// walksOverRedis are few: each asks Redis some hundred times.
+const walksOverRedis = 20
+
+// TestWalksOverRedis takes some of the walks on the store of many processes. Time
+// stands still in the bubble while Redis is asked.
+func TestWalksOverRedis(t *testing.T) {
+	client := redis.NewClient(&redis.Options{Addr: redistest.Address(t), MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
+	defer client.Close()
+	first := *walkSeed
+	if first == 0 {
+		first = rand.Uint64() | 1
+	}
+	for i := range uint64(walksOverRedis) {
+		walkOnce(t, first+i, func() handoff.Store {
+			return redisstore.New(client, redisstore.Options{Prefix: redistest.Prefix()})
+		})
+	}
+}
+
 // walkOnce takes one walk, and returns how often each status was reached.
-func walkOnce(t *testing.T, seed uint64) map[handoff.Status]int {
+func walkOnce(t *testing.T, seed uint64, open func() handoff.Store) map[handoff.Status]int {
 	t.Helper()
 	var w *walk
 	synctest.Test(t, func(t *testing.T) {
-		w = newWalk(t, seed)
+		w = newWalk(t, seed, open())
 		w.take()
 	})
 	if len(w.faults) > 0 {
@@ -157,13 +182,13 @@ type step struct {
 	do     func() error
 }
 
-func newWalk(t *testing.T, seed uint64) *walk {
+func newWalk(t *testing.T, seed uint64, store handoff.Store) *walk {
 	w := &walk{
 		t: t, rng: rand.New(rand.NewPCG(seed, 1)), up: newUpstream(), seen: make(map[handoff.ID]int), reached: make(map[handoff.Status]int),
 		numbers: make(map[handoff.Hash]string), typed: make(map[handoff.Hash]bool), given: make(map[handoff.Secret]receiver),
 	}
 	w.store = &examined{
-		Store: memstore.New(), notified: make(map[handoff.ID]int), latest: make(map[handoff.ID]handoff.Handoff),
+		Store: store, notified: make(map[handoff.ID]int), latest: make(map[handoff.ID]handoff.Handoff),
 		found:       func(id handoff.ID, breach string) { w.fault("%s: %s", id, breach) },
 		confirmable: func(claim handoff.Hash) bool { return w.typed[claim] },
 	}

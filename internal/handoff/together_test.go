@@ -11,13 +11,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/keyring"
 	"github.com/handoff-portal/handoff/internal/live"
 	"github.com/handoff-portal/handoff/internal/platform"
 	"github.com/handoff-portal/handoff/internal/platform/platformsim"
+	"github.com/handoff-portal/handoff/internal/redistest"
 	"github.com/handoff-portal/handoff/internal/store/boltstore"
 	"github.com/handoff-portal/handoff/internal/store/memstore"
+	"github.com/handoff-portal/handoff/internal/store/redisstore"
 )
 
 // processes are two services on one store, with the real client and a stand-in
@@ -33,22 +37,35 @@ type oneClient struct{ *platform.Client }
 
 func (c oneClient) Platform(handoff.PartnerID) (handoff.Platform, error) { return c.Client, nil }
 
-// onStores runs a test on every store that one process can open twice over.
+// onStores runs a test on every store: those of one process are opened once, the
+// one of many by each service for itself.
 func onStores(t *testing.T, test func(t *testing.T, p *processes)) {
-	t.Run("memstore", func(t *testing.T) { test(t, newProcesses(t, memstore.New())) })
+	t.Run("memstore", func(t *testing.T) {
+		s := memstore.New()
+		test(t, newProcesses(t, s, s))
+	})
 	t.Run("boltstore", func(t *testing.T) {
 		s, err := boltstore.Open(filepath.Join(t.TempDir(), "handoff.db"), boltstore.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { s.Close() })
-		test(t, newProcesses(t, s))
+		test(t, newProcesses(t, s, s))
+	})
+	t.Run("redisstore", func(t *testing.T) {
+		addr, prefix := redistest.Address(t), redistest.Prefix()
+		open := func() handoff.Store {
+			client := redis.NewClient(&redis.Options{Addr: addr})
+			t.Cleanup(func() { client.Close() })
+			return redisstore.New(client, redisstore.Options{Prefix: prefix})
+		}
+		test(t, newProcesses(t, open(), open()))
 	})
 }
 
-func newProcesses(t *testing.T, store handoff.Store) *processes {
+func newProcesses(t *testing.T, stores ...handoff.Store) *processes {
 	t.Helper()
-	p := &processes{store: store, sim: platformsim.New(platformsim.Options{})}
+	p := &processes{store: stores[0], sim: platformsim.New(platformsim.Options{})}
 	srv := httptest.NewServer(p.sim)
 	t.Cleanup(srv.Close)
 	client, err := platform.New(platform.Config{
@@ -63,7 +80,7 @@ func newProcesses(t *testing.T, store handoff.Store) *processes {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
+	for _, store := range stores {
 		hub := live.New()
 		t.Cleanup(hub.Close)
 		p.svcs = append(p.svcs, handoff.NewService(handoff.Config{

@@ -1,8 +1,8 @@
 // Package limit counts what is done by whom, against the limits of the
 // configuration: rates, failures within a time, and streams that are open.
 //
-// Everything is counted in memory, for one process. What is kept is bounded: see
-// Limiter.
+// Everything here is counted in memory, for one process; redislimit counts for
+// several. What is kept is bounded: see Limiter.
 package limit
 
 import (
@@ -60,6 +60,40 @@ type Rates struct {
 
 const defaultUpkeep = 600 // a minute
 
+// ByKind returns the rate of each kind. One that is not above zero is an error.
+func (r Rates) ByKind() (map[Kind]Rate, error) {
+	if r.UpkeepPerPage == (Rate{}) {
+		r.UpkeepPerPage = Rate{defaultUpkeep, time.Minute}
+	}
+	all := map[Kind]Rate{
+		CreatesPerPartner: r.CreatesPerPartner, ClaimsPerNetwork: r.ClaimsPerNetwork, PagesPerNetwork: r.PagesPerNetwork,
+		UnknownPerNetwork: r.UnknownPerNetwork, UpkeepPerPage: r.UpkeepPerPage,
+	}
+	for k, v := range all {
+		if v.Count <= 0 || v.Per <= 0 {
+			return nil, fmt.Errorf("%s: %d in %s is no rate", k, v.Count, v.Per)
+		}
+	}
+	return all, nil
+}
+
+// Step is the time between two at an even pace.
+func (r Rate) Step() time.Duration { return max(r.Per/time.Duration(r.Count), 1) }
+
+// Budget allows Count failures in any stretch of time as long as Window.
+type Budget struct {
+	Count  int
+	Window time.Duration
+}
+
+// Budgets returns the budget of each failure.
+func Budgets() map[Failure]Budget {
+	return map[Failure]Budget{
+		TypedPerNetwork: {failuresPerNetwork, failureWindow},
+		TypedPerPartner: {FailuresPerPartner, failureWindow},
+	}
+}
+
 // A typed code has ten digits. With 5 failures in 10 minutes it takes one network
 // 26 years to have an even chance of hitting one of 1,000 live codes.
 const (
@@ -90,21 +124,16 @@ type Limiter struct {
 // New returns a Limiter that has counted nothing. now is time.Now, or a test's.
 // A rate that is not above zero is an error.
 func New(r Rates, now func() time.Time) (*Limiter, error) {
-	if r.UpkeepPerPage == (Rate{}) {
-		r.UpkeepPerPage = Rate{defaultUpkeep, time.Minute}
+	rates, err := r.ByKind()
+	if err != nil {
+		return nil, err
 	}
-	l := &Limiter{now: now, start: now(), rates: make(map[Kind]*rate), failures: map[Failure]*budget{
-		TypedPerNetwork: newBudget(failuresPerNetwork, failureWindow, maxKeys),
-		TypedPerPartner: newBudget(FailuresPerPartner, failureWindow, maxKeys),
-	}}
-	for k, v := range map[Kind]Rate{
-		CreatesPerPartner: r.CreatesPerPartner, ClaimsPerNetwork: r.ClaimsPerNetwork, PagesPerNetwork: r.PagesPerNetwork,
-		UnknownPerNetwork: r.UnknownPerNetwork, UpkeepPerPage: r.UpkeepPerPage,
-	} {
-		if v.Count <= 0 || v.Per <= 0 {
-			return nil, fmt.Errorf("%s: %d in %s is no rate", k, v.Count, v.Per)
-		}
+	l := &Limiter{now: now, start: now(), rates: make(map[Kind]*rate), failures: make(map[Failure]*budget)}
+	for k, v := range rates {
 		l.rates[k] = newRate(v, maxKeys)
+	}
+	for f, b := range Budgets() {
+		l.failures[f] = newBudget(b.Count, b.Window, maxKeys)
 	}
 	return l, nil
 }

@@ -18,7 +18,7 @@ type rate struct {
 }
 
 func newRate(r Rate, size int) *rate {
-	return &rate{rate: r, step: max(r.Per/time.Duration(r.Count), 1), per: r.Per, due: newTable[time.Duration](size)}
+	return &rate{rate: r, step: r.Step(), per: r.Per, due: newTable[time.Duration](size)}
 }
 
 func (r *rate) allow(key string, now time.Duration) (ok bool, retryAfter time.Duration) {

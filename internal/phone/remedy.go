@@ -15,7 +15,7 @@ func (p *ProblemError) remedy() string {
 		return "Another phone holds this: on the computer, choose Use another phone"
 	case handoff.CodeDeviceNotAllowed:
 		return "The handoff's scope excludes this kind of device: try --device-type"
-	case handoff.CodeRateLimited, handoff.CodePlatformUnavailable:
+	case handoff.CodeRateLimited, handoff.CodePlatformUnavailable, handoff.CodeStoreUnavailable:
 		return "Try again in a while; the place is kept"
 	case handoff.CodeMisdirected:
 		return "The portal does not go by this host name: use the public_url or link_url of its configuration"

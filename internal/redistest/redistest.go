@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -47,12 +48,22 @@ func Start(t testing.TB, settings ...string) *Server {
 	return s
 }
 
+// quiet keeps what the library says of lost connections, which tests cause, out of
+// their output.
+type quiet struct{}
+
+// Printf implements the library's logger.
+func (quiet) Printf(context.Context, string, ...any) {}
+
+var hush = sync.OnceFunc(func() { redis.SetLogger(quiet{}) }) //nolint:gochecknoglobals // the library's logger is one
+
 func newServer(t testing.TB, program string) *Server {
 	t.Helper()
+	hush()
 	if _, err := exec.LookPath(program); err != nil {
 		t.Skipf("SKIPPED: %s is not installed (Debian: redis-server, redis-sentinel)", program)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +82,7 @@ func (s *Server) port() string {
 // and returns when it answers.
 func (s *Server) Run() {
 	s.t.Helper()
-	s.cmd = exec.CommandContext(context.WithoutCancel(s.t.Context()), s.program, s.args...)
+	s.cmd = exec.CommandContext(context.WithoutCancel(s.t.Context()), s.program, s.args...) //nolint:gosec // G204: the two programs of this package
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatalf("starting %s: %v", s.program, err)
@@ -88,9 +99,9 @@ func (s *Server) Run() {
 func (s *Server) await() {
 	s.t.Helper()
 	for began := time.Now(); time.Since(began) < 20*time.Second; {
-		conn, err := net.DialTimeout("tcp", s.Addr, time.Second)
+		conn, err := new(net.Dialer).DialContext(context.WithoutCancel(s.t.Context()), "tcp", s.Addr)
 		if err == nil {
-			conn.Close()
+			_ = conn.Close() // it has said what it was to say
 			return
 		}
 		select {
@@ -123,7 +134,7 @@ func (s *Server) Signal(sig os.Signal) {
 // Client returns a client of the server alone.
 func (s *Server) Client() *redis.Client {
 	c := redis.NewClient(&redis.Options{Addr: s.Addr})
-	s.t.Cleanup(func() { c.Close() })
+	s.t.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
@@ -131,6 +142,7 @@ func (s *Server) Client() *redis.Client {
 // or one started for this test. Whoever uses it keeps to a Prefix.
 func Address(t testing.TB) string {
 	t.Helper()
+	hush()
 	if u := os.Getenv("HANDOFF_TEST_REDIS_URL"); u != "" { //nolint:forbidigo // the check's own server, for tests only
 		opts, err := redis.ParseURL(u)
 		if err != nil {
@@ -195,7 +207,7 @@ func awaitSentinels(t testing.TB, w *Server) {
 // Client returns a client that follows the master.
 func (s *Sentinel) Client(t testing.TB) *redis.Client {
 	c := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: s.Name, SentinelAddrs: s.Addrs})
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
 

@@ -38,7 +38,7 @@ func New(client redis.UniversalClient, prefix string, r limit.Rates) (*Limiter, 
 	return &Limiter{client: client, prefix: prefix, rates: rates, budgets: limit.Budgets(), script: newScripts()}, nil
 }
 
-type scripts struct{ allow, spend, left *redis.Script }
+type scripts struct{ allow, quota, spend, left *redis.Script }
 
 func newScripts() scripts {
 	const now = `local t = redis.call('TIME')
@@ -56,6 +56,10 @@ local over = after - now - per
 if over > 0 then return text(math.ceil(over)) end
 redis.call('SET', KEYS[1], text(after), 'PX', text(math.ceil((after - now) / 1000)))
 return '0'`),
+
+		// Returns how long until all of the rate is there again.
+		quota: redis.NewScript(now + `
+return text(math.max(tonumber(redis.call('GET', KEYS[1]) or '0') - now, 0))`),
 
 		// A list of the times of what was spent, oldest first. ARGV: count, window.
 		// Returns how long to wait, 0 if there was one left.
@@ -87,8 +91,23 @@ func (l *Limiter) Allow(ctx context.Context, kind limit.Kind, key string) (ok bo
 	if !known {
 		return false, 0, fmt.Errorf("%s has no rate", kind)
 	}
-	wait, err := l.ask(ctx, l.script.allow, l.prefix+":rate:"+string(kind)+":"+key, r.Step().Microseconds(), r.Per.Microseconds())
+	wait, err := l.ask(ctx, l.script.allow, l.rateKey(kind, key), r.Step().Microseconds(), r.Per.Microseconds())
 	return err == nil && wait == 0, time.Duration(wait) * time.Microsecond, err
+}
+
+// Quota returns what key has left of kind, and counts nothing.
+func (l *Limiter) Quota(ctx context.Context, kind limit.Kind, key string) (limit.Quota, error) {
+	r, known := l.rates[kind]
+	if !known {
+		return limit.Quota{}, fmt.Errorf("%s has no rate", kind)
+	}
+	full, err := l.ask(ctx, l.script.quota, l.rateKey(kind, key))
+	if err != nil {
+		return limit.Quota{}, err
+	}
+	q := limit.Quota{Rate: r, Full: time.Duration(full) * time.Microsecond}
+	q.Left = int((r.Per - q.Full) / r.Step())
+	return q, nil
 }
 
 // Spend takes one of the failures that key is allowed, and reports whether there
@@ -123,6 +142,10 @@ func (l *Limiter) Left(ctx context.Context, what limit.Failure, key string) (int
 	}
 	n, err := l.ask(ctx, l.script.left, l.budgetKey(what, key), b.Count, b.Window.Microseconds())
 	return int(n), err
+}
+
+func (l *Limiter) rateKey(kind limit.Kind, key string) string {
+	return l.prefix + ":rate:" + string(kind) + ":" + key
 }
 
 func (l *Limiter) budgetKey(what limit.Failure, key string) string {

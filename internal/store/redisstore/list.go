@@ -168,4 +168,3 @@ func (s *Store) clustered() bool {
 	_, ok := s.client.(*redis.ClusterClient)
 	return ok
 }
-

@@ -42,7 +42,7 @@ local function late() return ARGV[8] ~= '0' and now() > tonumber(ARGV[8]) end
 
 // scripts are what a store asks of Redis.
 type scripts struct {
-	create, update, remove, forget    *redis.Script
+	create, update, remove, forget      *redis.Script
 	reserve, release, enlist, strikeOut *redis.Script
 }
 
