@@ -93,18 +93,75 @@ func (w *witnessed) WriteHeader(status int) {
 func (w *witnessed) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // embedder is a site whose pages frame others: /frame a plain one, with sandbox if
-// that is visit for, /embed with our own script, /done where people come back to.
-// Each page keeps the messages it gets in got and counts loads of its frame in
-// loads. It is on localhost, which is another site than 127.0.0.1.
+// that is visit for, /embed with our own script, /done where people come back to,
+// and those that a test hosts. Each page keeps the messages it gets in got, the
+// element's events in heard, and counts loads of its frame in loads. It is on
+// localhost, which is another site than 127.0.0.1.
 type embedder struct {
 	origin string
 	mu     sync.Mutex
-	asked  []string // guarded by mu: paths
+	asked  []string          // guarded by mu: paths
+	hosted map[string]hosted // guarded by mu: by path
 }
+
+// hosted is a page of a test's own. Its scripts are files, so that its policy may be
+// as strict as there are: {portal} in it is the portal's origin.
+type hosted struct {
+	body   string
+	policy string
+	// isolated: it asks for what it embeds to be willing (COEP), as a page must that
+	// wants to be isolated from other origins.
+	isolated bool
+}
+
+// host serves a page at a path of its own, and returns its address.
+func (e *embedder) host(h hosted) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	path := fmt.Sprintf("/hosted/%d", len(e.hosted))
+	e.hosted[path] = h
+	return e.origin + path
+}
+
+// serve answers with the page that is hosted at a path, if there is one.
+func (e *embedder) serve(rw http.ResponseWriter, path string) bool {
+	e.mu.Lock()
+	h, ok := e.hosted[path]
+	e.mu.Unlock()
+	if !ok {
+		return false
+	}
+	if h.policy != "" {
+		rw.Header().Set("Content-Security-Policy", h.policy)
+	}
+	if h.isolated {
+		rw.Header().Set("Cross-Origin-Embedder-Policy", "require-corp")
+		rw.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
+	}
+	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = fmt.Fprintf(rw, `<!doctype html><html lang="en"><title>Shop</title><link rel="icon" href="data:,"><meta name="viewport" content="width=device-width">
+		<script src="/page.js"></script>%s`, h.body)
+	return true
+}
+
+// pageScript is that of hosted pages. Time passes in them when pass is called: what
+// is put off for a second or more waits for that. listeners are those for messages.
+const pageScript = `got = []; heard = []; listeners = 0; waiting = new Map();
+	for (const [name, by] of [["addEventListener", 1], ["removeEventListener", -1]]) {
+		const real = window[name];
+		window[name] = (type, ...rest) => { if (type === "message") listeners += by; return real.call(window, type, ...rest) };
+	}
+	addEventListener("message", (e) => got.push({origin: e.origin, ...e.data}));
+	for (const n of ["ready", "state", "end"]) addEventListener("handoff-" + n, (e) => heard.push({...e.detail, on: e.target.id}));
+	later = setTimeout;
+	setTimeout = (f, ms = 0, ...rest) => { const id = later(ms < 1000 ? f : () => {}, ms < 1000 ? ms : 0, ...rest); if (ms >= 1000) waiting.set(id, f); return id };
+	{ const real = clearTimeout; clearTimeout = (id) => { waiting.delete(id); real(id) } }
+	pass = () => { const due = [...waiting.values()]; waiting.clear(); for (const f of due) f(); return due.length };
+	inside = (e) => e.shadowRoot.querySelector("iframe")`
 
 func newEmbedder(t testing.TB) *embedder {
 	t.Helper()
-	e := &embedder{}
+	e := &embedder{hosted: map[string]hosted{}}
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		e.mu.Lock()
 		e.asked = append(e.asked, r.URL.Path)
@@ -114,7 +171,13 @@ func newEmbedder(t testing.TB) *embedder {
 			heard = []; for (const n of ["ready", "state", "end"]) addEventListener("handoff-" + n, (e) => heard.push(e.detail))</script>`
 		q := r.URL.Query()
 		src := html.EscapeString(q.Get("src"))
+		if e.serve(rw, r.URL.Path) {
+			return
+		}
 		switch r.URL.Path {
+		case "/page.js":
+			rw.Header().Set("Content-Type", "text/javascript")
+			_, _ = fmt.Fprint(rw, pageScript)
 		case "/frame":
 			sandbox := ""
 			if q.Has("sandbox") {
