@@ -300,3 +300,19 @@ func embedScript(t *testing.T) (path, integrity string) {
 	}
 	return e.Script()
 }
+
+// TestEmbedColours: the frame is light or dark as the page around it is, whatever its
+// reader prefers.
+func TestEmbedColours(t *testing.T) {
+	b := browser.New(t)
+	w, shop := framingOf(t)
+	for scheme, dark := range map[string]bool{"light": false, "light dark": true, "dark": true, "normal": false} {
+		s := w.framed(shop)
+		page := b.Desktop(t, browser.Dark)
+		page.Navigate(shop.host(hosted{body: w.script() + `<style>:root { color-scheme: ` + scheme + ` }</style><handoff-frame id="f" src="` + s.made.DisplayURL + `"></handoff-frame>`}))
+		waitFor(page, heardOf(s, "ready", "displayed", "f"))
+		if got := browser.Eval[bool](page.Frame(s.made.DisplayURL), `matchMedia("(prefers-color-scheme: dark)").matches`); got != dark {
+			t.Errorf("in a page that is %s the frame is dark: %t, want %t", scheme, got, dark)
+		}
+	}
+}

@@ -8,7 +8,7 @@ declare namespace Handoff {
   /** How a handoff can end. */
   type EndStatus = "completed" | "expired" | "cancelled" | "rejected" | "replaced" | "failed";
 
-  /** The display is there, or there again after its language was changed. */
+  /** The display is there, or there again. */
   interface Ready {
     readonly type: "ready";
     /** The handoff's id, ho_…, as your backend knows it. */

@@ -273,19 +273,26 @@
     });
   }
 
-  // A code that is cut off cannot be scanned: say so, once.
+  // A code that is cut off cannot be scanned: say so, once. A framed page learns only
+  // after its first moments what of it is in view, and a page that is being laid out
+  // is no news either: only what lasts is said.
   const partly = $("partly");
   if ("IntersectionObserver" in window) {
     let told = false;
+    let soon;
+    const note = partly.firstElementChild;
+    const tell = () => {
+      note.hidden = false;
+      partly.dataset.was = "";
+      if (!told) $("live").textContent = note.textContent;
+      told = true;
+    };
     new IntersectionObserver(
-      ([e]) => {
-        const cut = e.boundingClientRect.width > 0 && e.intersectionRatio < 0.98;
-        const note = partly.firstElementChild;
-        note.hidden = !cut;
-        if (!cut) return;
-        partly.dataset.was = "";
-        if (!told) $("live").textContent = note.textContent;
-        told = true;
+      (entries) => {
+        const e = entries.at(-1); // the others are older
+        clearTimeout(soon);
+        if (e.boundingClientRect.width > 0 && e.intersectionRatio < 0.98) soon = setTimeout(tell, 400);
+        else note.hidden = true;
       },
       { threshold: [0, 0.5, 0.9, 0.98, 1] },
     ).observe($("qr"));

@@ -90,6 +90,8 @@
       frame.title = this.#name;
       // Set one by one, which no policy of the page forbids. The height is a start.
       Object.assign(frame.style, { display: "block", width: "100%", height: "640px", border: "0" });
+      // A page that does not say whether it can be dark is light, and so is its frame.
+      if (getComputedStyle(this).colorScheme === "normal") frame.style.colorScheme = "light";
 
       let timer;
       let loads = 0;
