@@ -38,14 +38,14 @@ func TestEmbedSeveral(t *testing.T) {
 	b := browser.New(t)
 	w, shop := framingOf(t)
 	var stories []*story
-	body := w.script()
+	var body strings.Builder
 	for i := range 3 {
 		s := w.framed(shop)
 		stories = append(stories, s)
-		body += fmt.Sprintf(`<handoff-frame id="f%d" src=%q title="Handy %d"></handoff-frame>`, i, s.made.DisplayURL, i)
+		fmt.Fprintf(&body, `<handoff-frame id="f%d" src=%q title="Handy %d"></handoff-frame>`, i, s.made.DisplayURL, i)
 	}
 	page := b.Desktop(t)
-	page.Navigate(shop.host(hosted{body: body}))
+	page.Navigate(shop.host(hosted{body: w.script() + body.String()}))
 	for i, s := range stories {
 		waitFor(page, heardOf(s, "ready", "displayed", fmt.Sprintf("f%d", i)))
 	}
@@ -101,7 +101,7 @@ func TestEmbedMount(t *testing.T) {
 	waitFor(page, `told.some((m) => m.type === "ready")`)
 	w.call(http.MethodPost, "/v1/handoffs/"+s.made.ID+"/cancel", nil)
 	waitFor(page, `told.some((m) => m.type === "end")`)
-	want := fmt.Sprintf(`{"type":"end","id":%q,"seq":%d,"status":"cancelled","returnUrl":"%s/done?handoff=%s&status=cancelled"}`, s.made.ID, w.stories(s), shop.origin, s.made.ID)
+	want := fmt.Sprintf(`{"type":"end","id":%q,"seq":%d,"status":"cancelled","returnUrl":"%s/done?handoff=%s&status=cancelled"}`, s.made.ID, s.stored().Seq, shop.origin, s.made.ID)
 	if got := browser.Eval[string](page, `JSON.stringify(told.find((m) => m.type === "end"))`); got != want {
 		t.Errorf("onEvent got %s, want %s", got, want)
 	}
@@ -129,9 +129,6 @@ func TestEmbedMount(t *testing.T) {
 	waitFor(page, heardOf(third, "ready", "displayed", "early"))
 	page.WantNoProblems()
 }
-
-// stories is the number of the last change of a handoff.
-func (w *world) stories(s *story) int { return s.stored().Seq }
 
 // TestEmbedPolicies: a page with the strictest policy there is frames the display,
 // and one that embeds only what is willing.
