@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
@@ -28,6 +27,7 @@ type inside struct {
 	handoffs *handoff.Service
 	partners *partner.Directory
 	sender   *webhook.Sender
+	page     *operator.Page
 	log      *slog.Logger
 }
 
@@ -83,9 +83,11 @@ type again struct {
 	Endpoint handoff.EndpointID `json:"endpoint"`
 }
 
-// handler serves /handoffs and /webhooks.
+// handler serves the operator's page, /handoffs and /webhooks.
 func (i *inside) handler() http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", i.page)
+	mux.HandleFunc("GET /page.css", i.page.Styles)
 	mux.HandleFunc("GET /handoffs/{handoff}", i.answers(i.show))
 	mux.HandleFunc("GET /webhooks", i.answers(i.list))
 	mux.HandleFunc("GET /webhooks/{handoff}", i.answers(i.toldOf))
@@ -146,11 +148,7 @@ func (i *inside) fault(r *http.Request, err error) (status int, body any) {
 
 // find returns the handoff in the path: its id, or its support reference.
 func (i *inside) find(r *http.Request) (handoff.Handoff, error) {
-	ref := r.PathValue("handoff")
-	if id, err := handoff.ParseID(ref); err == nil {
-		return i.handoffs.Refresh(r.Context(), id)
-	}
-	return i.handoffs.BySupportRef(r.Context(), strings.ToUpper(ref))
+	return i.handoffs.Find(r.Context(), r.PathValue("handoff"))
 }
 
 // show serves GET /handoffs/{handoff}.

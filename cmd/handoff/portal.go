@@ -20,6 +20,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/live"
 	"github.com/handoff-portal/handoff/internal/live/redislive"
 	"github.com/handoff-portal/handoff/internal/metrics"
+	"github.com/handoff-portal/handoff/internal/operator"
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/internal/platform"
 	"github.com/handoff-portal/handoff/internal/store/boltstore"
@@ -102,10 +103,22 @@ func newPortal(p parts) (*portal, error) {
 		return nil, err
 	}
 	counted.Gauge("handoff_viewers", "Streams that are open, of displays and of phones' pages.", nil, func() float64 { return float64(streams.Total()) })
-	inside := &inside{handoffs: service, partners: partners, sender: sender, log: p.log}
+	page, err := operator.NewPage(operator.PageConfig{Handoffs: service, Partners: partnerIDs(p.config.Partners), Rule: applink.Rule, Log: p.log})
+	if err != nil {
+		return nil, err
+	}
+	inside := &inside{page: page, handoffs: service, partners: partners, sender: sender, log: p.log}
 	return &portal{
 		store: p.store, service: service, hub: hub, relay: p.relay, handler: handler, inside: inside.handler(), counted: counted, closers: closers,
 	}, nil
+}
+
+func partnerIDs(partners []partner.Partner) []handoff.PartnerID {
+	ids := make([]handoff.PartnerID, len(partners))
+	for i, p := range partners {
+		ids[i] = p.ID
+	}
+	return ids
 }
 
 // endpoints are where each partner wants to be told.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 )
@@ -116,9 +117,13 @@ func (s *Service) Replay(ctx context.Context, id ID, seq int, to EndpointID) (Ha
 	return s.update(ctx, id, func(h Handoff, now time.Time) (Handoff, error) { return h.SendAgain(seq, to, now) })
 }
 
-// BySupportRef returns the handoff with the reference that a person reads out.
-func (s *Service) BySupportRef(ctx context.Context, ref string) (Handoff, error) {
-	return s.store.Lookup(ctx, SupportKey(ref))
+// Find returns the handoff with this id, or with the reference that a person
+// reads out, in letters of either case.
+func (s *Service) Find(ctx context.Context, name string) (Handoff, error) {
+	if id, err := ParseID(name); err == nil {
+		return s.store.Get(ctx, id)
+	}
+	return s.store.Lookup(ctx, SupportKey(strings.ToUpper(name)))
 }
 
 // post is what one process has on its way.
