@@ -1,6 +1,7 @@
 package handoff
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -28,9 +29,6 @@ func (s *Service) Create(ctx context.Context, n NewHandoff) (Handoff, error) {
 			return Handoff{}, err
 		}
 	}
-	if err := s.replaceOldest(ctx, n.Partner, n.Instance); err != nil {
-		return Handoff{}, err
-	}
 	now := s.now()
 	key := newCapability()
 	h := Handoff{
@@ -47,7 +45,7 @@ func (s *Service) Create(ctx context.Context, n NewHandoff) (Handoff, error) {
 		if err == nil {
 			s.notifier.Changed(h)
 			s.witness.Saw(h, 0)
-			return h, nil
+			return s.replaceOldest(ctx, h)
 		}
 		if CodeOf(err) != CodeConflict {
 			break
@@ -57,13 +55,16 @@ func (s *Service) Create(ctx context.Context, n NewHandoff) (Handoff, error) {
 	return Handoff{}, fmt.Errorf("storing a new handoff: %w", err)
 }
 
-// replaceOldest makes room for one more live handoff of an instance.
-func (s *Service) replaceOldest(ctx context.Context, partner PartnerID, instance InstanceID) error {
+// replaceOldest ends the oldest of an instance's live handoffs that are too many
+// now that made is stored, and returns made as it is then. It comes after storing,
+// and all agree on the order: so of many that are made at once, the last to look
+// sees every other, and MaxLive are left. Delivered ones and the newest stay.
+func (s *Service) replaceOldest(ctx context.Context, made Handoff) (Handoff, error) {
 	var live []Handoff
-	for q := (Query{Partner: partner, Instance: instance, Limit: 100}); ; {
+	for q := (Query{Partner: made.Partner, Instance: made.Instance, Limit: 100}); ; {
 		page, err := s.store.List(ctx, q)
 		if err != nil {
-			return err
+			return made, err
 		}
 		for _, h := range page.Items {
 			if !h.Status.Ended() {
@@ -74,27 +75,29 @@ func (s *Service) replaceOldest(ctx context.Context, partner PartnerID, instance
 			break
 		}
 	}
-	slices.Reverse(live)
-	excess := len(live) - MaxLive + 1
-	for _, old := range live {
-		if excess <= 0 {
-			break
-		}
-		if old.Status == StatusDelivered {
+	slices.SortFunc(live, func(a, b Handoff) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	excess := len(live) - MaxLive
+	for i := 0; excess > 0 && i < len(live)-1; i++ {
+		if live[i].Status == StatusDelivered {
 			continue
 		}
-		_, err := s.update(ctx, old.ID, func(h Handoff, now time.Time) (Handoff, error) {
+		old, err := s.update(ctx, live[i].ID, func(h Handoff, now time.Time) (Handoff, error) {
 			if h.Status == StatusDelivered || h.Status.Ended() {
 				return h, errUnchanged
 			}
 			return h.End(StatusReplaced, "", now)
 		})
 		if err != nil && CodeOf(err) != CodeNotFound {
-			return err
+			return made, err
+		}
+		if old.ID == made.ID {
+			made = old
 		}
 		excess--
 	}
-	return nil
+	return made, nil
 }
 
 // Partners returns a partner's own handoff; another's is CodeNotFound.

@@ -212,7 +212,9 @@ func (h Handoff) Tick(now time.Time) (next Handoff, ask bool, err error) {
 		h, changed = h.dropWaiting(ReasonReleased, "", lapsed), true
 	}
 	if h.Status == StatusClaimed && !h.Claim.Until.IsZero() && lapsed(*h.Claim) {
-		if len(h.Waiting) > 0 { // otherwise the claim stays in its place
+		// Otherwise the claim stays in its place, for its page to come back to; but a
+		// page that sleeps and wakes all day must leave room for a person's own steps.
+		if len(h.Waiting) > 0 || len(h.Events) >= MaxEvents/2 {
 			h = h.retire(ReasonReleased, "")
 		}
 		h, changed = h.next(now), true

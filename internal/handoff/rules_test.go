@@ -37,6 +37,32 @@ func TestLeaseLapsesAndItsOwnerComesBack(t *testing.T) {
 	})
 }
 
+// A page that sleeps and wakes again for a day, its lease lapsing each time, uses
+// up half of what may happen and no more; who comes then is served to the end.
+func TestLeaseThatLapsesAllDay(t *testing.T) {
+	at(t, func(o *handoff.Terms) { always(o); o.ExpiresIn = handoff.MaxExpiresIn }, func(d *desk) {
+		d.open()
+		key := d.claim(anna, handoff.RouteQR)
+		var err error
+		for range int((handoff.MaxExpiresIn - time.Hour) / (2 * handoff.PhoneLease)) {
+			time.Sleep(2 * handoff.PhoneLease)
+			d.work()
+			if _, err = d.svc.PhonePage(t.Context(), key, anna); err != nil {
+				break
+			}
+		}
+		wantOutcome(t, "PhonePage(of a claim that lapsed all day)", err, "gone/released")
+		h := d.stored()
+		if n := len(h.Events); h.Status != handoff.StatusDisplayed || n > handoff.MaxEvents/2+2 {
+			t.Errorf("after a day of lapses: %s with %d events, want displayed with half of %d", h.Status, n, handoff.MaxEvents)
+		}
+		key = d.claim(anna, handoff.RouteQR)
+		d.number(d.page(key, anna).Number)
+		d.page(key, anna)
+		d.want(handoff.StatusConnected)
+	})
+}
+
 func TestAppLease(t *testing.T) {
 	at(t, always, func(d *desk) {
 		d.open()
