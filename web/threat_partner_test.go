@@ -134,6 +134,9 @@ func TestThreatCrossPartner(t *testing.T) {
 	routes := trespasses()
 	for route := range strings.Lines(string(b)) {
 		route = strings.TrimSpace(route)
+		if strings.HasPrefix(route, "/docs") || route == "/v1/openapi.json GET" {
+			continue // documents, the same for everybody
+		}
 		row, ok := routes[route]
 		if !ok {
 			t.Errorf("%s has no row: what could another partner try there?", route)
