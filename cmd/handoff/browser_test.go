@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,4 +82,46 @@ func look(t *testing.T, p *browser.Page, name string) {
 	if err := os.WriteFile(filepath.Join(dir, name+".png"), p.Screenshot(), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// The playground, played once from the form to the end: the frame, its events, the
+// fake phone and its number, and the webhooks, on one page that is never loaded
+// anew.
+func TestPlaygroundInBrowser(t *testing.T) {
+	b := browser.New(t)
+	w := startDemo(t)
+	desk := b.Desktop(t)
+	desk.Navigate(w.shop)
+	look(t, desk, "play-0-home")
+	desk.Follow("play")
+	look(t, desk, "play-1-form")
+	desk.Follow("create")
+	frame := desk.Frame(w.portal + "/h/")
+	frame.WaitVisible("panel-waiting")
+	desk.WaitText("log", "handoff-ready")
+	desk.WaitText("webhooks", "handoff.displayed")
+	look(t, desk, "play-2-waiting")
+	browser.Eval[int](desk, "window.same = 1")
+
+	desk.Click("act-link")
+	desk.WaitText("deeds", "The phone shows ")
+	_, rest, _ := strings.Cut(browser.Eval[string](desk, "document.querySelector('[data-testid=deeds]').innerText"), "The phone shows ")
+	number, _, _ := strings.Cut(rest, ":")
+	frame.WaitVisible("action-confirm")
+	look(t, desk, "play-3-number")
+	browser.Eval[bool](frame, fmt.Sprintf("document.getElementById('number').value = %q; document.querySelector('[data-testid=action-confirm]').requestSubmit(); true", number))
+	desk.WaitText("log", "handoff-state · confirmed")
+	desk.Click("act-open")
+	desk.WaitText("status", "delivered, came by partner, confirmed by number")
+	look(t, desk, "play-4-delivered")
+	desk.Click("act-finish")
+	desk.WaitText("webhooks", "handoff.completed signature valid · seq")
+	desk.WaitText("log", "handoff-end · completed")
+	desk.WaitText("status", "API says completed")
+	look(t, desk, "play-5-completed")
+	if browser.Eval[int](desk, "window.same || 0") != 1 {
+		t.Error("the playground was loaded anew, and its frame with it")
+	}
+	desk.WantNoProblems()
+	frame.WantNoProblems()
 }

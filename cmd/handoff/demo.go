@@ -104,7 +104,9 @@ func demoConfig(s demo.Setup) *config.Config {
 
 // sites opens the four addresses.
 func (c *demoCommand) sites(ctx context.Context, s demo.Setup, p *portal, log *slog.Logger) ([]site, error) {
-	shop, err := demo.NewShop(demo.ShopConfig{PortalURL: s.PublicURL, Origins: s.Origins(), Key: s.Key, HookSecret: s.HookSecret, Log: log})
+	shop, err := demo.NewShop(demo.ShopConfig{
+		PortalURL: s.PublicURL, StandIn: s.StandInURL, AppURL: s.AppURL, Origins: s.Origins(), Key: s.Key, HookSecret: s.HookSecret, Log: log,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +116,7 @@ func (c *demoCommand) sites(ctx context.Context, s demo.Setup, p *portal, log *s
 	}
 	sites := []site{
 		{name: "portal", handler: p.handler, onShutdown: p.hub.Close},
-		{name: "shop", handler: shop},
+		{name: "shop", handler: shop, onShutdown: shop.Close},
 		{name: "platform", handler: platformsim.New(platformsim.Options{Log: log}), last: true},
 		{name: "app", handler: app},
 	}

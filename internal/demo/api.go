@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
@@ -30,13 +31,28 @@ type partnerAPI struct {
 
 // order is the body of POST /v1/handoffs.
 type order struct {
-	InstanceID   string   `json:"instanceId"`
-	Scope        []string `json:"scope"`
-	ParentOrigin string   `json:"parentOrigin,omitempty"`
-	ReturnURL    string   `json:"returnUrl,omitempty"`
-	Label        string   `json:"label"`
-	Reference    string   `json:"reference"`
-	ExpiresIn    int      `json:"expiresIn,omitempty"` // seconds
+	InstanceID   string        `json:"instanceId,omitempty"`
+	Journey      *journeyOrder `json:"journey,omitempty"`
+	Scope        []string      `json:"scope,omitempty"`
+	App          string        `json:"app,omitempty"`
+	ParentOrigin string        `json:"parentOrigin,omitempty"`
+	ReturnURL    string        `json:"returnUrl,omitempty"`
+	Locale       string        `json:"locale,omitempty"`
+	Label        string        `json:"label,omitempty"`
+	Reference    string        `json:"reference,omitempty"`
+	Confirmation string        `json:"confirmation,omitempty"`
+	ExpiresIn    any           `json:"expiresIn,omitempty"` // seconds; in the playground, whatever was typed
+	Contact      *contactOrder `json:"contact,omitempty"`
+}
+
+type journeyOrder struct {
+	ResourceID string `json:"resourceId,omitempty"`
+	Context    any    `json:"context,omitempty"` // an object; in the playground, whatever was typed
+}
+
+type contactOrder struct {
+	Phone string `json:"phone,omitempty"`
+	Email string `json:"email,omitempty"`
 }
 
 // record is a handoff as the Partner API tells it.
@@ -55,14 +71,14 @@ type record struct {
 	Reference  string    `json:"reference"`
 	SupportRef string    `json:"supportRef"`
 	CreatedAt  time.Time `json:"createdAt"`
+	ExpiresAt  time.Time `json:"expiresAt"`
 	Events     []struct {
 		Type string    `json:"type"`
 		At   time.Time `json:"at"`
 	} `json:"events"`
 }
 
-// create asks for a handoff. The idempotency key makes a repeat after a lost
-// answer the same handoff.
+// create asks for a handoff.
 func (a *partnerAPI) create(ctx context.Context, o order) (record, error) {
 	body, err := json.Marshal(o)
 	if err != nil {
@@ -86,6 +102,12 @@ func (a *partnerAPI) byID(ctx context.Context, id handoff.ID) (record, error) {
 	return r, a.call(ctx, http.MethodGet, "/v1/handoffs/"+url.PathEscape(string(id)), nil, &r)
 }
 
+// cancel ends a handoff.
+func (a *partnerAPI) cancel(ctx context.Context, id handoff.ID) (record, error) {
+	var r record
+	return r, a.call(ctx, http.MethodPost, "/v1/handoffs/"+url.PathEscape(string(id))+"/cancel", nil, &r)
+}
+
 // recent lists the latest handoffs.
 func (a *partnerAPI) recent(ctx context.Context) ([]record, error) {
 	var page struct {
@@ -95,35 +117,54 @@ func (a *partnerAPI) recent(ctx context.Context) ([]record, error) {
 }
 
 func (a *partnerAPI) call(ctx context.Context, method, path string, body []byte, out any) error {
+	resp, err := a.send(ctx, method, path, body, randomText())
+	if err != nil {
+		return err
+	}
+	if resp.Status < 200 || resp.Status > 299 {
+		var p struct{ Title, Detail string }
+		_ = json.Unmarshal(resp.Body, &p) // what is not JSON has no detail
+		return &apiError{status: resp.Status, text: fmt.Sprintf("the portal answered %d %s: %s", resp.Status, http.StatusText(resp.Status), strings.TrimSuffix(p.Title+": "+p.Detail, ": "))}
+	}
+	if err := json.Unmarshal(resp.Body, out); err != nil {
+		return fmt.Errorf("decoding the portal's answer: %w", err)
+	}
+	return nil
+}
+
+// answered is what the portal said, whatever it said.
+type answered struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// send makes one call. The idempotency key makes a repeat after a lost answer the
+// same handoff.
+func (a *partnerAPI) send(ctx context.Context, method, path string, body []byte, idempotency string) (answered, error) {
 	ctx, cancel := context.WithTimeout(ctx, apiLimit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, a.portal+path, bytes.NewReader(body)) //nolint:gosec // the portal is ours, and ids in paths are ones it gave us
 	if err != nil {
-		return fmt.Errorf("asking the portal: %w", err)
+		return answered{}, fmt.Errorf("asking the portal: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+a.key.Reveal())
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("Idempotency-Key", randomText())
+		if idempotency != "" {
+			req.Header.Set("Idempotency-Key", idempotency)
+		}
 	}
 	resp, err := a.http.Do(req) //nolint:gosec // as above
 	if err != nil {
-		return fmt.Errorf("asking the portal: %w", err)
+		return answered{}, fmt.Errorf("asking the portal: %w", err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("reading the portal's answer: %w", err)
+		return answered{}, fmt.Errorf("reading the portal's answer: %w", err)
 	}
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		var p struct{ Title, Detail string }
-		_ = json.Unmarshal(answer, &p) // what is not JSON has no detail
-		return &apiError{status: resp.StatusCode, text: fmt.Sprintf("the portal answered %s: %s %s", resp.Status, p.Title, p.Detail)}
-	}
-	if err := json.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("decoding the portal's answer: %w", err)
-	}
-	return nil
+	return answered{resp.StatusCode, resp.Header, text}, nil
 }
 
 // apiError is a refusal of the portal's.

@@ -60,6 +60,7 @@ func NewApp(c AppConfig) (http.Handler, error) {
 	mux.HandleFunc("POST /agree", a.locked(a.agree))
 	mux.HandleFunc("POST /refuse", a.locked(a.refuse))
 	mux.HandleFunc("POST /finish", a.locked(a.finish))
+	mux.HandleFunc("POST /fail", a.locked(a.fail))
 	mux.HandleFunc("POST /leave", a.locked(a.leave))
 	mux.HandleFunc("POST /again", a.locked(a.again))
 	return a.handler(mux), nil
@@ -204,14 +205,26 @@ func (a *app) refuse(w http.ResponseWriter, r *http.Request, client *phone.Clien
 
 // finish serves POST /finish: the person has shown document and face, so to say.
 func (a *app) finish(w http.ResponseWriter, r *http.Request, client *phone.Client, run *running) {
+	a.settle(w, r, client, run, client.Finish, handoff.ReportFinished,
+		"The check is finished. Look at your computer: it moves on by itself.")
+}
+
+// fail serves POST /fail: the person did not pass. To the portal that is an end as
+// good as another; what came of the check is between the bank and the platform.
+func (a *app) fail(w http.ResponseWriter, r *http.Request, client *phone.Client, run *running) {
+	a.settle(w, r, client, run, client.Fail, handoff.ReportFailed,
+		"The check is over, and you did not pass. Your computer says that all is done: the outcome is for Acme Bank.")
+}
+
+func (a *app) settle(w http.ResponseWriter, r *http.Request, client *phone.Client, run *running, settle func(context.Context, phone.Answer) error, e handoff.Report, over string) {
 	if run.answer != nil && run.over == "" {
-		if err := client.Finish(r.Context(), *run.answer); err != nil {
+		if err := settle(r.Context(), *run.answer); err != nil {
 			a.report(r.Context(), client, run, handoff.ReportFailed)
 			a.fault(w, r, http.StatusBadGateway, err)
 			return
 		}
-		a.report(r.Context(), client, run, handoff.ReportFinished)
-		run.over = "The check is finished. Look at your computer: it moves on by itself."
+		a.report(r.Context(), client, run, e)
+		run.over = over
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }

@@ -39,6 +39,7 @@ type told struct {
 	Status handoff.Status
 	Seq    int
 	At     time.Time // when it came first
+	Place  int       // of its coming, among those of its handoff, from 1
 	Times  int
 }
 
@@ -55,7 +56,7 @@ type hooks struct {
 // hook serves POST /hooks: what a partner's backend does with a webhook. First
 // the signature, over the very bytes that came; then what they say. A real shop
 // would go on from here; the answer is all that the portal waits for.
-func (s *shop) hook(w http.ResponseWriter, r *http.Request) {
+func (s *Shop) hook(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil || !s.hooks.verify(r.Header, body) {
 		http.Error(w, "not signed by the portal", http.StatusUnauthorized)
@@ -74,6 +75,7 @@ func (s *shop) hook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.hooks.note(event.Data.ID, told{ID: r.Header.Get("Webhook-Id"), Type: event.Type, Status: event.Data.Status, Seq: event.Data.Seq})
+	s.bell.ring()
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -84,20 +86,28 @@ func (h *hooks) verify(header http.Header, body []byte) bool {
 	if age := h.now().Sub(time.Unix(seconds, 0)); err != nil || age > hookAge || age < -hookAge {
 		return false // a recording, or a clock that is wrong
 	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(h.secret.Reveal(), "whsec_"))
-	if err != nil || len(key) == 0 {
+	want, ok := h.signature(header, body)
+	if !ok {
 		return false
 	}
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(header.Get("Webhook-Id") + "." + header.Get("Webhook-Timestamp") + "."))
-	mac.Write(body)
-	want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	for given := range strings.FieldsSeq(header.Get("Webhook-Signature")) {
 		if hmac.Equal([]byte(given), []byte(want)) {
 			return true
 		}
 	}
 	return false
+}
+
+// signature is what the secret makes of an id, a time and a body.
+func (h *hooks) signature(header http.Header, body []byte) (string, bool) {
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(h.secret.Reveal(), "whsec_"))
+	if err != nil || len(key) == 0 {
+		return "", false
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(header.Get("Webhook-Id") + "." + header.Get("Webhook-Timestamp") + "."))
+	mac.Write(body)
+	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)), true
 }
 
 // note remembers one webhook. The same one may come again, and a later one may
@@ -117,7 +127,7 @@ func (h *hooks) note(id handoff.ID, t told) {
 		all[i].Times++
 		return
 	}
-	t.At, t.Times = h.now(), 1
+	t.At, t.Place, t.Times = h.now(), len(all)+1, 1
 	all = append(all, t)
 	slices.SortFunc(all, func(a, b told) int { return a.Seq - b.Seq })
 	h.byID[id] = all

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
@@ -13,6 +14,8 @@ import (
 // ShopConfig is what a shop needs to know.
 type ShopConfig struct {
 	PortalURL string         // public_url
+	StandIn   string         // the stand-in platform, which the playground asks for faults
+	AppURL    string         // the app's page
 	Origins   []string       // its own, the first being where its return URL is
 	Key       handoff.Secret // its partner key
 	// HookSecret verifies what the portal tells it; empty: it is told nothing.
@@ -22,22 +25,32 @@ type ShopConfig struct {
 	Now        func() time.Time // default: time.Now
 }
 
-// shop is the made-up bank's site: its server holds the key, its pages hold
+// Shop is the made-up bank's site: its server holds the key, its pages hold
 // nothing.
-type shop struct {
+type Shop struct {
 	*site
 	api     *partnerAPI
 	portal  string
+	standIn string
+	app     string
 	origins []string
 	visits  *visits[customer]
 	hooks   *hooks
+	bell    *bell
+	serves  http.Handler
+	closed  chan struct{}
+	close   sync.Once
 }
 
-// customer is what the shop knows of one browser: the handoffs it began.
-type customer struct{ mine []handoff.ID }
+// customer is what the shop knows of one browser: the handoffs it began, and
+// those it plays with.
+type customer struct {
+	mine  []handoff.ID
+	plays []*play
+}
 
 // NewShop returns the shop's site.
-func NewShop(c ShopConfig) (http.Handler, error) {
+func NewShop(c ShopConfig) (*Shop, error) {
 	if c.HTTP == nil {
 		c.HTTP = &http.Client{Timeout: apiLimit}
 	}
@@ -51,11 +64,12 @@ func NewShop(c ShopConfig) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shop{
-		site: base, portal: c.PortalURL, origins: c.Origins,
+	s := &Shop{
+		site: base, portal: c.PortalURL, standIn: c.StandIn, app: c.AppURL, origins: c.Origins,
 		api:    &partnerAPI{portal: c.PortalURL, key: c.Key, http: c.HTTP},
 		visits: newVisits[customer]("demo_shop", c.Now),
 		hooks:  &hooks{secret: c.HookSecret, now: c.Now, byID: make(map[handoff.ID][]told)},
+		bell:   newBell(), closed: make(chan struct{}),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.home)
@@ -63,11 +77,24 @@ func NewShop(c ShopConfig) (http.Handler, error) {
 	mux.HandleFunc("GET /check/{id}", s.check)
 	mux.HandleFunc("GET /done", s.done)
 	mux.HandleFunc("POST "+hookPath, s.hook)
-	return s.handler(mux), nil
+	mux.HandleFunc("GET /play", s.wish)
+	mux.HandleFunc("POST /play", s.order)
+	mux.HandleFunc("GET /play/{id}", s.playground)
+	mux.HandleFunc("GET /play/{id}/seen", s.seen)
+	mux.HandleFunc("GET /play/{id}/stream", s.stream)
+	mux.HandleFunc("POST /play/{id}", s.press)
+	s.serves = s.handler(mux)
+	return s, nil
 }
 
+// ServeHTTP serves the shop's pages.
+func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serves.ServeHTTP(w, r) }
+
+// Close ends the streams, which a server would otherwise wait for.
+func (s *Shop) Close() { s.close.Do(func() { close(s.closed) }) }
+
 // home serves GET /.
-func (s *shop) home(w http.ResponseWriter, r *http.Request) {
+func (s *Shop) home(w http.ResponseWriter, r *http.Request) {
 	recent, err := s.api.recent(r.Context())
 	if err != nil {
 		s.fault(w, r, http.StatusBadGateway, err)
@@ -86,7 +113,7 @@ func (s *shop) home(w http.ResponseWriter, r *http.Request) {
 }
 
 // open serves POST /open: what a partner's backend does when a check begins.
-func (s *shop) open(w http.ResponseWriter, r *http.Request) {
+func (s *Shop) open(w http.ResponseWriter, r *http.Request) {
 	framed := r.FormValue("where") != "top"
 	o := order{
 		// A real shop starts the journey on the platform and has its instance id
@@ -94,12 +121,8 @@ func (s *shop) open(w http.ResponseWriter, r *http.Request) {
 		InstanceID: "Pi" + randomText(), Scope: []string{"mobile"},
 		Label: "Account opening", Reference: "order " + s.now().UTC().Format("150405"),
 	}
-	origin := s.origins[0]
-	if i := slices.Index(s.origins, "http://"+r.Host); i > 0 {
-		origin = s.origins[i] // on the local network, where no return URL can be registered
-	} else {
-		o.ReturnURL = origin + "/done"
-	}
+	origin, back := s.here(r)
+	o.ReturnURL = back
 	if framed {
 		o.ParentOrigin = origin
 	}
@@ -108,10 +131,7 @@ func (s *shop) open(w http.ResponseWriter, r *http.Request) {
 		s.fault(w, r, http.StatusBadGateway, err)
 		return
 	}
-	v := s.visits.of(w, r)
-	v.Lock()
-	v.value.mine = append(v.value.mine, h.ID)
-	v.Unlock()
+	s.remember(w, r, h.ID, nil)
 	if framed {
 		http.Redirect(w, r, "/check/"+string(h.ID), http.StatusSeeOther)
 		return
@@ -119,9 +139,33 @@ func (s *shop) open(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, h.DisplayURL, http.StatusSeeOther)
 }
 
+// here is the origin that this browser knows the shop by, and the return URL: none
+// on the local network, where none can be registered.
+func (s *Shop) here(r *http.Request) (origin, back string) {
+	if i := slices.Index(s.origins, "http://"+r.Host); i > 0 {
+		return s.origins[i], ""
+	}
+	return s.origins[0], s.origins[0] + "/done"
+}
+
+// remember notes that this browser began a handoff, and its play if it is one.
+func (s *Shop) remember(w http.ResponseWriter, r *http.Request, id handoff.ID, p *play) {
+	v := s.visits.of(w, r)
+	v.Lock()
+	defer v.Unlock()
+	v.value.mine = append(v.value.mine, id)
+	if p == nil {
+		return
+	}
+	v.value.plays = append(v.value.plays, p)
+	if len(v.value.plays) > maxPlays {
+		v.value.plays = v.value.plays[1:]
+	}
+}
+
 // mine reads a handoff that this very browser began. Somebody else's is not
 // shown, whatever the address says.
-func (s *shop) mine(r *http.Request, id handoff.ID) (record, error) {
+func (s *Shop) mine(r *http.Request, id handoff.ID) (record, error) {
 	if v := s.visits.found(r); v != nil {
 		v.Lock()
 		known := slices.Contains(v.value.mine, id)
@@ -134,7 +178,7 @@ func (s *shop) mine(r *http.Request, id handoff.ID) (record, error) {
 }
 
 // check serves GET /check/{id}: the display in a frame.
-func (s *shop) check(w http.ResponseWriter, r *http.Request) {
+func (s *Shop) check(w http.ResponseWriter, r *http.Request) {
 	h, err := s.mine(r, handoff.ID(r.PathValue("id")))
 	if err != nil {
 		s.fault(w, r, statusOf(err), err)
@@ -148,7 +192,7 @@ func (s *shop) check(w http.ResponseWriter, r *http.Request) {
 
 // done serves GET /done, the return URL. Its query is a hint that anybody can
 // write; what counts is what the API says.
-func (s *shop) done(w http.ResponseWriter, r *http.Request) {
+func (s *Shop) done(w http.ResponseWriter, r *http.Request) {
 	h, err := s.mine(r, handoff.ID(r.FormValue("handoff")))
 	if err != nil {
 		s.fault(w, r, statusOf(err), err)

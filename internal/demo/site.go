@@ -35,7 +35,8 @@ func newSite(name, frame string, log *slog.Logger, now func() time.Time) (*site,
 func (s *site) handler(mux *http.ServeMux) http.Handler {
 	mux.HandleFunc("GET /demo.css", asset("pages/demo.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET /listen.js", asset("pages/listen.js", "text/javascript; charset=utf-8"))
-	policy := "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+	mux.HandleFunc("GET /play.js", asset("pages/play.js", "text/javascript; charset=utf-8"))
+	policy := "default-src 'none'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 	if s.frame == "" {
 		policy += "; script-src 'self'; form-action 'self'"
 	} else {
@@ -76,6 +77,7 @@ type view struct {
 	Refresh int
 	// Next is where the page goes at once by itself; empty: nowhere.
 	Next string
+	Wide bool // uses all of a wide window
 	Body any
 }
 

@@ -48,6 +48,15 @@ func (c *Client) Connect(ctx context.Context, a Answer) (Answer, error) {
 // control, since nothing is verified there. A real journey wants a document and
 // a face, and has no such control: the error says so.
 func (c *Client) Finish(ctx context.Context, a Answer) error {
+	return c.settle(ctx, a, "Completed")
+}
+
+// Fail ends the journey as Finish does, as one that the person did not pass.
+func (c *Client) Fail(ctx context.Context, a Answer) error {
+	return c.settle(ctx, a, "Failed")
+}
+
+func (c *Client) settle(ctx context.Context, a Answer, status string) error {
 	if a.IsConnect() {
 		return errors.New("finishing takes an end-user token: connect first")
 	}
@@ -62,7 +71,7 @@ func (c *Client) Finish(ctx context.Context, a Answer) error {
 	if err := c.post(ctx, base+call, a.Token, in, nil); err != nil {
 		return fmt.Errorf("using the end-user token: %w", err)
 	}
-	in = map[string]any{"status": "Completed"}
+	in = map[string]any{"status": status}
 	if err := c.post(ctx, root+"/_sim/journeys/"+url.PathEscape(string(a.InstanceID)), "", in, nil); err != nil {
 		return fmt.Errorf("finishing the journey, which only the stand-in platform lets an app do: %w", err)
 	}
