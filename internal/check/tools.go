@@ -102,10 +102,45 @@ func (c *checker) systemTools() []systemTool {
 			packages: []string{"zbar-tools"},
 			without:  "that a second, independent program reads our QR codes",
 		},
+		{
+			name:     "curl and jq",
+			programs: []string{"jq"},
+			packages: []string{"curl", "jq"},
+			without:  "the guide's quick start",
+		},
+		{
+			name:     "Python",
+			programs: []string{"python3"},
+			packages: []string{"python3"},
+			without:  "the guide's samples in Python, and its quick start",
+		},
+		{
+			name:     "Node",
+			programs: []string{"npm"},
+			packages: []string{"nodejs", "npm"},
+			without:  "the guide's samples in Node",
+		},
+		{
+			name:     "PHP",
+			programs: []string{"php"},
+			packages: []string{"php-cli"},
+			without:  "the guide's samples in PHP",
+		},
 	}
 	if c.long {
 		list = append(
 			list,
+			systemTool{
+				name:     "a JDK",
+				programs: []string{"javac"},
+				packages: []string{"default-jdk-headless"},
+				without:  "the guide's samples in Java and Kotlin",
+			},
+			systemTool{
+				name:     "Android's JSON for Java",
+				packages: []string{"libandroid-json-java"},
+				without:  "the guide's samples in Kotlin",
+			},
 			systemTool{
 				name:     "Firefox",
 				programs: []string{"firefox-esr", "firefox"},
@@ -154,10 +189,16 @@ func (c *checker) tools(ctx context.Context) verdict {
 	if path, ok := c.chromium(); ok {
 		c.extra["HANDOFF_CHROMIUM"] = path
 	}
-	if len(lacking) == 0 {
+	var names []string
+	for _, set := range c.npmSets() {
+		if err := c.npmPackages(ctx, set); err != nil {
+			fmt.Fprintf(c.out, "check: %v\n", err)
+			names = append(names, "npm's packages")
+		}
+	}
+	if len(lacking)+len(names) == 0 {
 		return verdict{}
 	}
-	var names []string
 	for _, t := range lacking {
 		names = append(names, t.name)
 		fmt.Fprintf(c.out, "check: %s is missing; not checked without it: %s\n", t.name, t.without)
