@@ -242,7 +242,7 @@ func (d *display) show(c echo.Context) error {
 		status = http.StatusServiceUnavailable
 		retryAfter(c, classified(err))
 	}
-	if err := d.allowFrame(c, h); err != nil {
+	if err := d.allowFrame(c, h.Terms.ParentOrigin); err != nil {
 		return err
 	}
 	if err := d.beginHere(c, h); err != nil {

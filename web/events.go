@@ -136,17 +136,10 @@ func (s *site) stream(c echo.Context, changes Follower, h handoff.Handoff, f fol
 	if err != nil {
 		return err
 	}
-	rc := http.NewResponseController(c.Response())
-	// The server's write timeout is for pages; a stream outlives it.
-	if err := rc.SetWriteDeadline(time.Time{}); err != nil {
+	w, err := startStream(c)
+	if err != nil {
 		return err
 	}
-	header := c.Response().Header()
-	header.Set("Content-Type", "text/event-stream")
-	header.Set("Cache-Control", "no-store")
-	header.Set("X-Accel-Buffering", "no") // nginx would keep the stream to itself
-	c.Response().WriteHeader(http.StatusOK)
-	w := &eventWriter{c: c, rc: rc}
 	w.state(now)
 	heartbeat, keep := time.NewTicker(heartbeatEvery), time.NewTicker(keepEvery)
 	defer heartbeat.Stop()
@@ -191,6 +184,21 @@ func (s *site) stream(c echo.Context, changes Follower, h handoff.Handoff, f fol
 		}
 	}
 	return nil
+}
+
+// startStream begins the answer of a stream.
+func startStream(c echo.Context) (*eventWriter, error) {
+	rc := http.NewResponseController(c.Response())
+	// The server's write timeout is for pages; a stream outlives it.
+	if err := rc.SetWriteDeadline(time.Time{}); err != nil {
+		return nil, err
+	}
+	header := c.Response().Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Accel-Buffering", "no") // nginx would keep the stream to itself
+	c.Response().WriteHeader(http.StatusOK)
+	return &eventWriter{c: c, rc: rc}, nil
 }
 
 // nextFrame sets the timer to when the code changes next.

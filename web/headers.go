@@ -117,9 +117,8 @@ func notFramed(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// allowFrame lets the one parent origin of h frame this display, and nobody else.
-func (s *site) allowFrame(c echo.Context, h handoff.Handoff) error {
-	parent := h.Terms.ParentOrigin
+// allowFrame lets the one parent origin of a handoff frame its display, and nobody else.
+func (s *site) allowFrame(c echo.Context, parent string) error {
 	if parent == "" {
 		if framed(c.Request()) {
 			return handoff.Errorf(handoff.CodeForbidden, "this page is not shown in a frame")

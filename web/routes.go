@@ -43,8 +43,8 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 
 	// The display, framed by its partner's page or top level.
 	d := e.Group("/h/:key", s.publicHost, browsersOnly, middleware.BodyLimit("16K"), framedHeaders(s), s.limitPages, s.limitUnknown)
-	d.GET("", desk.show)
-	d.GET("/events", desk.follow)
+	d.GET("", desk.show, s.examined)
+	d.GET("/events", desk.follow, s.examined)
 	d.GET("/status", desk.status)
 	d.GET("/qr.svg", desk.svg)
 	d.GET("/qr.png", desk.png)
@@ -70,7 +70,7 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 	p.POST("/t/:partner", phone.typed, s.publicHost)
 	p.GET("/r/:response", phone.returned, s.publicHost)
 	p.GET("/p/:claim", phone.show, s.publicHost)
-	p.GET("/p/:claim/events", phone.follow, s.publicHost)
+	p.GET("/p/:claim/events", phone.follow, s.publicHost, s.examined)
 	p.GET("/p/:claim/status", phone.status, s.publicHost)
 	p.POST("/p/:claim/open", phone.open, s.publicHost)
 	p.POST("/p/:claim/store", phone.store, s.publicHost)

@@ -29,7 +29,7 @@ type Follower interface {
 	Subscribe(id handoff.ID) (updates <-chan handoff.Handoff, stop func())
 }
 
-// Config is what the server needs; every field is required but Demo,
+// Config is what the server needs; every field is required but Demo, Examines,
 // TrustedProxies and Observe.
 type Config struct {
 	Handoffs *handoff.Service
@@ -44,7 +44,10 @@ type Config struct {
 	// TrustedProxies are whose X-Forwarded-For is believed; none: nobody's.
 	TrustedProxies []netip.Prefix
 	Demo           bool // every page says that nothing here is real
-	Log            *slog.Logger
+	// Examines reports whether a key is handoff doctor's, and the origin that it
+	// wants to see framed. Nil: none is.
+	Examines func(key string) (parent string, ok bool)
+	Log      *slog.Logger
 	// Observe is told of every request when it has been answered; a stream, when it
 	// has ended. nil: nobody is.
 	Observe func(method, route string, status int, took time.Duration, stream bool)
@@ -65,6 +68,7 @@ type site struct {
 	streams  *limit.Streams
 	address  echo.IPExtractor
 	demo     bool
+	examines func(key string) (parent string, ok bool)
 	log      *slog.Logger
 	observe  func(method, route string, status int, took time.Duration, stream bool)
 }
@@ -82,6 +86,9 @@ func New(c Config) (http.Handler, error) {
 	link, err := url.Parse(c.Link)
 	if err != nil {
 		return nil, fmt.Errorf("reading link_url: %w", err)
+	}
+	if c.Examines == nil {
+		c.Examines = func(string) (string, bool) { return "", false }
 	}
 	assets, err := static.Load("/static/")
 	if err != nil {
@@ -102,7 +109,7 @@ func New(c Config) (http.Handler, error) {
 	s := &site{
 		handoffs: c.Handoffs, partners: c.Partners, catalog: c.Catalog, assets: assets, brands: brands, embed: embed,
 		hosts: applink.Hosts{Link: c.Link, Public: c.Public}, public: public, link: link, demo: c.Demo, log: c.Log,
-		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe,
+		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe, examines: c.Examines,
 	}
 	docs, err := guide.New(guide.Config{Public: c.Public, Link: c.Link, Assets: assets, Embed: embed, Demo: c.Demo})
 	if err != nil {

@@ -23,28 +23,33 @@ Exit status 0 if serve would start, warnings or not; 1 if not.`
 // Run prints faults, then warnings.
 func (c *checkCommand) Run(e *environment) error {
 	cfg, err := config.Load(c.Config, e.getenv)
-	if faults, ok := errors.AsType[config.Faults](err); ok {
-		fmt.Fprintln(e.out, faults.Error())
-		fmt.Fprintf(e.errs, "%s: %s\n", c.Config, counted(len(faults), "fault"))
-		return errTold
-	}
 	if err != nil {
-		return err
+		return c.refuse(e, err)
 	}
 	for _, w := range cfg.Warnings {
 		fmt.Fprintln(e.out, "warning:", w)
 	}
-	// What only shows when all parts are put together: colours, files' sizes.
+	// What only shows when all parts are put together, such as a partner's texts.
 	p, err := newPortal(parts{config: cfg, shared: shared{store: memstore.New()}, log: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		fmt.Fprintf(e.out, "%s: %v\n", c.Config, err)
-		return errTold
+		return c.refuse(e, err)
 	}
 	if err := p.close(); err != nil {
 		return err
 	}
 	fmt.Fprintf(e.errs, "%s: no faults, %s\n", c.Config, counted(len(cfg.Warnings), "warning"))
 	return nil
+}
+
+// refuse prints faults, of which each has its line.
+func (c *checkCommand) refuse(e *environment, err error) error {
+	faults, ok := errors.AsType[config.Faults](err)
+	if !ok {
+		return err
+	}
+	fmt.Fprintln(e.out, faults.Error())
+	fmt.Fprintf(e.errs, "%s: %s\n", c.Config, counted(len(faults), "fault"))
+	return errTold
 }
 
 func counted(n int, what string) string {

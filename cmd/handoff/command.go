@@ -14,6 +14,7 @@ type commands struct {
 	Sim      simCommand      `cmd:"" help:"The stand-in platform alone."`
 	Phone    phoneCommand    `cmd:"" help:"The reference app: take a link, a picture of a code, or ten digits, as a partner's app would."`
 	Check    checkCommand    `cmd:"" help:"Every fault of a configuration at once, with line and remedy."`
+	Doctor   doctorCommand   `cmd:"" help:"What is wrong with the world around a running portal, and the one line to change."`
 	Key      keyCommand      `cmd:"" help:"Make keys: a partner's, a server's, a webhook secret."`
 	Show     showCommand     `cmd:"" help:"What became of a handoff, step by step, and what to tell the person who asks."`
 	Webhooks webhooksCommand `cmd:"" help:"What partners were told, and telling them again."`

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/applink"
 	"github.com/handoff-portal/handoff/internal/config"
+	"github.com/handoff-portal/handoff/internal/doctor"
 	"github.com/handoff-portal/handoff/internal/egress"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/i18n"
@@ -50,6 +53,7 @@ type parts struct {
 	shared
 	demo  bool                     // every page says that it is a demonstration
 	amend func(*partner.Directory) // before anybody else reads it; may be nil
+	now   func() time.Time         // nil: time.Now
 	log   *slog.Logger
 }
 
@@ -71,6 +75,9 @@ func newPortal(p parts) (*portal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loading the languages: %w", err)
 	}
+	if faults := textFaults(p.config, catalog); len(faults) > 0 {
+		return nil, faults
+	}
 	counted := metrics.New(metrics.Options{Version: version(), Rule: applink.Rule})
 	platforms, closers, err := newPlatforms(p.config, p.log, counted)
 	if err != nil {
@@ -87,7 +94,7 @@ func newPortal(p parts) (*portal, error) {
 	hub := live.New()
 	service := handoff.NewService(handoff.Config{
 		Store: counted.Store(p.store), Vault: keys, Platforms: counted.Platforms(platforms), Notifier: hub,
-		Deliverer: counted.Deliverer(sender), Witness: counted, Log: p.log,
+		Deliverer: counted.Deliverer(sender), Witness: counted, Log: p.log, Now: p.now,
 	})
 	limiter, err := p.newLimiter(p.config.Limits)
 	if err != nil {
@@ -98,6 +105,7 @@ func newPortal(p parts) (*portal, error) {
 		Handoffs: service, Partners: partners, Changes: hub, Catalog: catalog,
 		Public: p.config.PublicURL, Link: p.config.LinkURL, Frame: p.config.Frames, Demo: p.demo, Log: p.log,
 		Limiter: limiter, Streams: streams, TrustedProxies: p.config.TrustedProxies, Observe: counted.Request,
+		Examines: func(key string) (string, bool) { return doctor.ReadKey(keys, key, service.Now()) },
 	})
 	if err != nil {
 		return nil, err
@@ -119,6 +127,20 @@ func partnerIDs(partners []partner.Partner) []handoff.PartnerID {
 		ids[i] = p.ID
 	}
 	return ids
+}
+
+// textFaults are partners' texts for messages that there are not, in languages
+// that we do not have, or with placeholders that nothing fills.
+func textFaults(c *config.Config, catalog *i18n.Catalog) config.Faults {
+	var faults config.Faults
+	for i, p := range c.Partners {
+		for _, key := range slices.Sorted(maps.Keys(p.Texts)) {
+			if err := catalog.Check(i18n.Override{key: p.Texts[key]}); err != nil {
+				faults = append(faults, c.Fault(fmt.Sprintf("partners[%d].texts.%s", i, key), err.Error(), "name a message of ours, and what it has"))
+			}
+		}
+	}
+	return faults
 }
 
 // endpoints are where each partner wants to be told.
@@ -215,9 +237,31 @@ func (p platforms) Platform(id handoff.PartnerID) (handoff.Platform, error) {
 	return nil, handoff.Errorf(handoff.CodeInternal, "partner %s has no platform", id)
 }
 
-// newPlatforms makes one client for each credential, so that partners who share
-// one share its access token and its breaker.
+// newPlatforms finds the client of each partner.
 func newPlatforms(c *config.Config, log *slog.Logger, counted *metrics.Metrics) (platforms, []func() error, error) {
+	clients, closers, err := newClients(c, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, client := range clients {
+		counted.Gauge("handoff_platform_breaker_open", "1 while calls of the platform are not made, because it failed too often in a row.",
+			map[string]string{"platform": strconv.Itoa(i), "url": c.Platforms[i].APIURL}, func() float64 {
+				if client.BreakerOpen() {
+					return 1
+				}
+				return 0
+			})
+	}
+	all := make(platforms, len(c.PlatformOf))
+	for id, i := range c.PlatformOf {
+		all[id] = clients[i]
+	}
+	return all, closers, nil
+}
+
+// newClients makes one client for each credential, so that partners who share
+// one share its access token and its breaker.
+func newClients(c *config.Config, log *slog.Logger) ([]*platform.Client, []func() error, error) {
 	clients := make([]*platform.Client, len(c.Platforms))
 	closers := make([]func() error, 0, len(c.Platforms))
 	for i, p := range c.Platforms {
@@ -231,18 +275,7 @@ func newPlatforms(c *config.Config, log *slog.Logger, counted *metrics.Metrics) 
 			return nil, nil, fmt.Errorf("platform: %w", err)
 		}
 		clients[i] = client
-		counted.Gauge("handoff_platform_breaker_open", "1 while calls of the platform are not made, because it failed too often in a row.",
-			map[string]string{"platform": strconv.Itoa(i), "url": p.APIURL}, func() float64 {
-				if client.BreakerOpen() {
-					return 1
-				}
-				return 0
-			})
 		closers = append(closers, func() error { client.Close(); return nil })
 	}
-	all := make(platforms, len(c.PlatformOf))
-	for id, i := range c.PlatformOf {
-		all[id] = clients[i]
-	}
-	return all, closers, nil
+	return clients, closers, nil
 }

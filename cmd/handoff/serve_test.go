@@ -201,6 +201,15 @@ func TestServeRefusesFaults(t *testing.T) {
 	}
 }
 
+// manyApps are n apps of one partner, with long names of their own.
+func manyApps(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "      - {id: a%d, name: A, ios: {app_id: ABCDE12345.com.%s%d}}\n", i, strings.Repeat("a", 200), i)
+	}
+	return b.String()
+}
+
 func TestCheck(t *testing.T) {
 	good := fmt.Sprintf(settings, 8080, 9090, "http://127.0.0.1:8082/v2/captain", "http://127.0.0.1:8082", partner.KeyHashText("k"))
 	tests := []struct {
@@ -211,6 +220,9 @@ func TestCheck(t *testing.T) {
 		{"good", good, exitGood, ""},
 		{"unknown key", good + "colour: blue\n", exitFaults, "handoff.yaml:21:"},
 		{"two faults", strings.Replace(good, "store: file:handoff.db", "store: tape:1", 1) + "colour: blue\n", exitFaults, "handoff.yaml:6:"},
+		{"texts", strings.Replace(good, "    apps:", "    texts:\n      display.title: {en: Hello}\n      display.waiting.heading: {en: \"Go on at {nobody}\"}\n    apps:", 1), exitFaults, "handoff.yaml:20:"},
+		{"a colour", strings.Replace(good, "    apps:", "    brand: {color: \"#eeeeee\"}\n    apps:", 1), exitFaults, "handoff.yaml:19:20:"},
+		{"association files", good + manyApps(600), exitFaults, "handoff.yaml:16:3:"},
 		{"a secret in the file", strings.Replace(good, "env:GBG_CLIENT_SECRET", "hunter2hunter2", 1), exitFaults, "client_secret"},
 	}
 	for _, tt := range tests {

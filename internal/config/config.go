@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
@@ -41,14 +42,35 @@ type Config struct {
 	Mail *Mail // nil: no e-mail
 
 	// Platforms are the different credentials for GBG GO, and PlatformOf the index
-	// of each partner's among them.
+	// of each partner's among them. PlatformAt is where each stands in the file.
 	Platforms  []Platform
 	PlatformOf map[handoff.PartnerID]int
+	PlatformAt []string
 
 	Partners []partner.Partner
 
 	// Warnings are what works, but hardly as intended.
 	Warnings Faults
+
+	// Lines are where settings stand in File, by path, as in partners[0].id.
+	Lines map[string]int
+	File  string
+}
+
+// Where says where a setting stands, or belongs: the file and the line of it, or
+// of the nearest that is there and holds it, and its path.
+func (c *Config) Where(path string) string {
+	for at := path; at != ""; at = at[:max(0, strings.LastIndexAny(at, ".["))] {
+		if line, ok := c.Lines[at]; ok {
+			return fmt.Sprintf("%s:%d: %s", c.File, line, path)
+		}
+	}
+	return strings.TrimPrefix(c.File+": "+path, ": ")
+}
+
+// Fault is a fault of a setting that shows only when all are put together.
+func (c *Config) Fault(path, message, remedy string) Fault {
+	return Fault{File: c.File, Line: max(1, c.Lines[path]), Column: 1, Path: path, Message: message, Remedy: remedy}
 }
 
 // StoreKind names a kind of store.
@@ -165,12 +187,12 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 // Parse is Load for a text that was read already. path names it in faults, and
 // its folder is where relative paths begin.
 func Parse(path string, text []byte, getenv func(string) string) (*Config, error) {
-	r := &reader{file: filepath.Base(path), dir: filepath.Dir(path), getenv: getenv}
+	r := &reader{file: filepath.Base(path), dir: filepath.Dir(path), getenv: getenv, lines: make(map[string]int)}
 	c := r.config(r.root(text))
 	if len(r.faults) > 0 {
 		return nil, r.faults.sorted()
 	}
-	c.Warnings = r.warnings.sorted()
+	c.Warnings, c.Lines, c.File = r.warnings.sorted(), r.lines, r.file
 	return c, nil
 }
 

@@ -56,7 +56,15 @@ func TestLoadFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	prefix := func(s string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(s)} }
+	if got := c.Where("partners[1].platform.client_secret"); !strings.HasPrefix(got, "full.yaml:") || c.Lines["partners[1].platform.client_secret"] == 0 {
+		t.Errorf("Where(a secret of the second partner) = %q, want its line", got)
+	}
+	if got, want := c.Where("partners[0].apps[7].ios"), fmt.Sprintf("full.yaml:%d: partners[0].apps[7].ios", c.Lines["partners[0].apps"]); got != want {
+		t.Errorf("Where(what is not there) = %q, want %q: the line of what would hold it", got, want)
+	}
+	c.Lines = nil
 	want := &config.Config{
+		File: "full.yaml", PlatformAt: []string{"partners[0].platform", "partners[1].platform"},
 		PublicURL: "https://go.example.com", LinkURL: "https://link.example.com",
 		Listen: "127.0.0.1:8181", InternalListen: "127.0.0.1:9191",
 		TrustedProxies: prefix("10.0.0.0/8"),

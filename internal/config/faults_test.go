@@ -161,6 +161,9 @@ func TestFaults(t *testing.T) {
 		{[]edit{{"name: Acme Bank", name + "\n    return_urls: [https://shop.acme.example/done?x=1, https://u@shop.acme.example/done, https://shop.acme.example/a/../b]"}}, "8:19: partners[0].return_urls[0]: a return URL is registered without a query\n" +
 			"8:55: partners[0].return_urls[1]: user information does not belong here\n8:89: partners[0].return_urls[2]: the path has empty or dot segments"},
 		{[]edit{{"name: Acme Bank", name + "\n    confirmation: sometimes\n    complete_within: 25h\n    retain: 1w"}}, "8:19: partners[0].confirmation: \"sometimes\" is not possible here\n9:22: partners[0].complete_within: 25h is out of bounds\n10:13: partners[0].retain: \"1w\" is no length of time"},
+		{[]edit{{"name: Acme Bank", name + "\n    brand: {color: \"#8ab4ff\", color_dark: \"#222222\"}"}}, "8:20: partners[0].brand.color: the contrast with white is 2.09, and text needs 4.5\n" +
+			"8:43: partners[0].brand.color_dark: the contrast with the dark background is 1.09, and text needs 4.5"},
+		{[]edit{{"", "    webhooks: [" + strings.Repeat("{url: https://a.example/h, secrets: [env:ACME_HOOK]}, ", 2) + "]"}}, "13:70: partners[0].webhooks[1]: this address is there twice"},
 		{[]edit{{"name: Acme Bank", name + "\n    brand: {color: blue, color_dark: \"#12345\", logo: acme.svg}"}}, "8:20: partners[0].brand.color: a colour is # and six hex digits\n8:38: partners[0].brand.color_dark: a colour is # and six hex digits\n8:54: partners[0].brand.logo: this names no picture"},
 		{[]edit{{"name: Acme Bank", name + "\n    brand: {logo: file:none.svg}"}}, "8:19: partners[0].brand.logo: the file none.svg cannot be read"},
 		{[]edit{{"name: Acme Bank", name + "\n    links: {support: /help, imprint: x}"}}, "8:22: partners[0].links.support: an absolute https URL is needed\n8:29: partners[0].links: \"imprint\" is not a setting"},
@@ -257,8 +260,6 @@ func TestWarnings(t *testing.T) {
 		{[]edit{{"", strings.Replace(second, "keys:", "platform: {version: v1, api_url: https://us.example.com/captain/api, client_id: env:GBG_CLIENT_ID, client_secret: env:GBG_CLIENT_SECRET}, keys:", 1)}}, "13:5: partners[1]: acme, two use one platform credential, so they trust each other"},
 		{[]edit{{"", "store: 'memory:'"}}, "13:8: store: handoffs in memory end with the process"},
 		{[]edit{{"web_url", ""}}, "10:9: partners[0].apps[0]: no link opens this app: people need its own scanner"},
-		{[]edit{{"name: Acme Bank", "    name: Acme Bank\n    brand: {color: \"#8ab4ff\", color_dark: \"#222222\"}"}}, "8:20: partners[0].brand.color: the contrast with white is 2.1, and text needs 4.5\n" +
-			"8:43: partners[0].brand.color_dark: the contrast with the dark background is 1.2, and text needs 4.5"},
 	}
 	for _, test := range tests {
 		text := apply(t, test.edits...)

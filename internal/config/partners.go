@@ -68,7 +68,7 @@ func (c *Config) platformAt(at value, nodes map[ast.Node]int) int {
 	i := slices.Index(c.Platforms, p)
 	if i < 0 {
 		i = len(c.Platforms)
-		c.Platforms = append(c.Platforms, p)
+		c.Platforms, c.PlatformAt = append(c.Platforms, p), append(c.PlatformAt, at.path)
 	}
 	nodes[at.node] = i
 	return i
@@ -150,8 +150,15 @@ func (c *Config) partner(s section, seenKeys map[handoff.Hash]string) partner.Pa
 		}
 		p.Apps = append(p.Apps, a)
 	}
-	for _, item := range s.get("webhooks").list() {
-		p.Webhooks = append(p.Webhooks, c.webhook(item))
+	for i, item := range s.get("webhooks").list() {
+		w := c.webhook(item)
+		switch {
+		case i == handoff.MaxEndpoints:
+			item.fault("remove some", "a partner can have %d webhooks", handoff.MaxEndpoints)
+		case w.URL != "" && slices.ContainsFunc(p.Webhooks, func(o partner.Webhook) bool { return o.URL == w.URL }):
+			item.fault("remove one", "this address is there twice")
+		}
+		p.Webhooks = append(p.Webhooks, w)
 	}
 	return p
 }
@@ -212,16 +219,15 @@ func (v value) brand() partner.Brand {
 		Color:     parsed(s.get("color"), `write it as "#0b5fff", in quotes`, partner.ParseColor),
 		ColorDark: parsed(s.get("color_dark"), `write it as "#8ab4ff", in quotes`, partner.ParseColor),
 	}
-	for _, c := range []struct{ key, color, surface, what string }{
-		{"color", b.Color, "#ffffff", "white"},
-		{"color_dark", b.ColorDark, "#121417", "the dark background"},
+	for _, c := range []struct{ key, color, surface, what, remedy string }{
+		{"color", b.Color, "#ffffff", "white", "choose a darker one"},
+		{"color_dark", b.ColorDark, "#161b22", "the dark background", "choose a lighter one"},
 	} {
 		if c.color == "" {
 			continue
 		}
 		if ratio := partner.Contrast(c.color, c.surface); ratio < partner.LeastContrast {
-			s.get(c.key).warn("choose one that stands out more",
-				"the contrast with %s is %.1f, and text needs %.1f", c.what, ratio, partner.LeastContrast)
+			s.get(c.key).fault(c.remedy, "the contrast with %s is %.2f, and text needs %.1f", c.what, ratio, partner.LeastContrast)
 		}
 	}
 	logo := s.get("logo")

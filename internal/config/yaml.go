@@ -20,6 +20,7 @@ type reader struct {
 	anchors  map[string]ast.Node
 	faults   Faults
 	warnings Faults
+	lines    map[string]int // where each setting that was read stands
 }
 
 // value is one value of the file, or the lack of one.
@@ -178,6 +179,7 @@ func (v value) collect(into map[string]value, known []string, depth int) (order 
 			path = v.path + "." + key
 		}
 		into[key] = at.at(pair.Value, path)
+		v.r.lines[path] = at.line
 	}
 	if len(merged) > 0 && depth >= 4 {
 		v.fault("write the values out", "merges are nested too deeply")
@@ -279,6 +281,7 @@ func (v value) list() []value {
 			continue
 		}
 		item.required = true
+		v.r.lines[item.path] = item.line
 		out = append(out, item)
 	}
 	return out

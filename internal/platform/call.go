@@ -74,6 +74,18 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.err }
 
+// ErrRefused is what an error is, by errors.Is, when the token service looked at
+// the credential and refused it.
+var ErrRefused = errors.New("the credential is refused")
+
+// Is makes a refusal ErrRefused.
+func (f *failure) Is(target error) bool { return target == ErrRefused && f.refused() }
+
+// refused reports whether the token service refuses our credential.
+func (f *failure) refused() bool {
+	return f.call == "token" && f.status >= 400 && f.status < 500 && !f.limited()
+}
+
 // transient reports whether the platform as a whole may be at fault.
 func (f *failure) transient() bool { return f.status == 0 || f.unreadable || f.status >= 500 }
 
@@ -101,7 +113,7 @@ func (f *failure) as(code handoff.Code, detail string) *handoff.Error {
 func (f *failure) unavailable() *handoff.Error {
 	detail := "the identity platform does not answer"
 	switch {
-	case f.call == "token" && f.status >= 400 && f.status < 500 && !f.limited():
+	case f.refused():
 		detail = fmt.Sprintf("the identity platform's token service refuses the portal's credential (status %d)", f.status)
 	case f.limited():
 		detail = "the identity platform asks for fewer calls"
@@ -302,7 +314,7 @@ func (c *Client) report(ctx context.Context, f *failure, attempt int, took time.
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		level = slog.LevelInfo
-	case f.status == http.StatusBadRequest && f.call != "connect", f.call == "token" && f.status >= 400 && f.status < 500 && !f.limited():
+	case f.status == http.StatusBadRequest && f.call != "connect", f.refused():
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{

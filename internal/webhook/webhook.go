@@ -12,7 +12,9 @@ package webhook
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -163,7 +165,12 @@ func (s *Sender) Deliver(ctx context.Context, m handoff.Message) handoff.Receipt
 	}
 	limit, cancel := context.WithTimeout(ctx, attemptLimit)
 	defer cancel()
-	status, retryAfter, err := s.post(limit, e, m)
+	b, err := encode(m)
+	if err != nil {
+		s.log.ErrorContext(ctx, "webhook_not_encoded", "partner", m.Partner, "endpoint", m.To, "error", err)
+		return handoff.Receipt{Outcome: "not sent: it cannot be encoded"}
+	}
+	status, retryAfter, err := s.post(limit, e, m.MessageID(), b, e.keys)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return handoff.Receipt{Outcome: "broken off", Interrupted: true}
@@ -178,12 +185,36 @@ func (s *Sender) Deliver(ctx context.Context, m handoff.Message) handoff.Receipt
 	}
 }
 
-// post makes the call.
-func (s *Sender) post(ctx context.Context, e endpoint, m handoff.Message) (status int, retryAfter time.Duration, err error) {
-	b, err := encode(m)
-	if err != nil {
-		return 0, 0, fmt.Errorf("encoding a notice: %w", err)
+// Test calls an endpoint with an event of type "handoff.test", which is about no
+// handoff. A forged one is signed with a key that nobody has: a receiver that
+// verifies refuses it. status is zero if there was no answer; outcome then says
+// why in a few words, naming no address.
+func (s *Sender) Test(ctx context.Context, p handoff.PartnerID, to handoff.EndpointID, forged bool) (status int, outcome string) {
+	e, ok := s.endpoint(p, to)
+	if !ok {
+		return 0, "no such endpoint is configured"
 	}
+	keys := e.keys
+	if forged {
+		nobodys := make(key, 32)
+		_, _ = rand.Read(nobodys) // never fails
+		keys = []key{nobodys}
+	}
+	b, err := json.Marshal(body{Type: "handoff.test", Timestamp: s.now().UTC().Format(timeForm), Data: struct{}{}})
+	if err != nil {
+		return 0, "the event cannot be encoded"
+	}
+	limit, cancel := context.WithTimeout(ctx, attemptLimit)
+	defer cancel()
+	status, _, err = s.post(limit, e, "msg_test_"+rand.Text(), b, keys)
+	if err != nil {
+		return 0, s.outcome(err)
+	}
+	return status, "status " + strconv.Itoa(status)
+}
+
+// post makes the call.
+func (s *Sender) post(ctx context.Context, e endpoint, id string, b []byte, keys []key) (status int, retryAfter time.Duration, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url, bytes.NewReader(b))
 	if err != nil {
 		return 0, 0, fmt.Errorf("addressing a notice: %w", err)
@@ -191,9 +222,9 @@ func (s *Sender) post(ctx context.Context, e endpoint, m handoff.Message) (statu
 	now := s.now()
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "handoff-webhooks/1")
-	req.Header.Set(headerID, m.MessageID())
+	req.Header.Set(headerID, id)
 	req.Header.Set(headerTimestamp, unix(now))
-	req.Header.Set(headerSignature, signature(e.keys, m.MessageID(), now, b))
+	req.Header.Set(headerSignature, signature(keys, id, now, b))
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return 0, 0, err

@@ -1,0 +1,93 @@
+package web
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"net"
+	"net/http"
+	"path"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// examinedStream is how long the stream of an examination is held open. A caller
+// that has read its event sooner has seen that nobody between holds events back.
+const examinedStream = 4 * time.Second
+
+// examination is what the portal says to handoff doctor of how its request came
+// through: what only the two ends together can know.
+type examination struct {
+	V         int       `json:"v"`
+	Nonce     string    `json:"nonce"` // another with every answer, so that a copy shows
+	LinkURL   string    `json:"linkUrl"`
+	Now       time.Time `json:"now"`
+	Peer      string    `json:"peer"`      // the other end of the connection
+	Address   string    `json:"address"`   // who is counted as asking
+	Forwarded bool      `json:"forwarded"` // X-Forwarded-For came
+	Origin    string    `json:"origin"`    // what browsers say of where a request comes from, as it came
+	FetchSite string    `json:"fetchSite"`
+	FetchDest string    `json:"fetchDest"`
+}
+
+// The text around the JSON: a page, as a display is one, since what stands
+// between may treat pages in its own way.
+const (
+	examinedBefore = "<!doctype html><title>handoff doctor</title><pre>"
+	examinedAfter  = "</pre>"
+)
+
+// examined answers handoff doctor, which asks by a key that only a holder of the
+// server key can make, and which is good for a few minutes, in the place of a
+// display's or a claim's. So it meets the rules that a proxy has for these very
+// paths; there is no handoff behind it, and nothing changes. The key names the
+// origin whose frame the answer is to allow, as a display's terms do.
+func (s *site) examined(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		parent, ok := s.examines(c.ParamValues()[0])
+		if !ok {
+			return next(c)
+		}
+		if path.Base(c.Path()) == "events" {
+			return s.examineStream(c)
+		}
+		if err := s.allowFrame(c, parent); err != nil {
+			return err
+		}
+		r := c.Request()
+		peer, _, err := net.SplitHostPort(r.RemoteAddr)
+		if err != nil {
+			peer = r.RemoteAddr
+		}
+		body, err := json.Marshal(examination{
+			V: 1, Nonce: rand.Text(), LinkURL: s.hosts.Link, Now: s.handoffs.Now().UTC(), Peer: peer, Address: s.address(r),
+			Forwarded: r.Header.Get(echo.HeaderXForwardedFor) != "", Origin: r.Header.Get(echo.HeaderOrigin),
+			FetchSite: r.Header.Get("Sec-Fetch-Site"), FetchDest: r.Header.Get("Sec-Fetch-Dest"),
+		})
+		if err != nil {
+			return err
+		}
+		return c.HTML(http.StatusOK, examinedBefore+string(body)+examinedAfter) // json.Marshal escapes < and &
+	}
+}
+
+// examineStream sends one event at once, and nothing more until its time is over.
+func (s *site) examineStream(c echo.Context) error {
+	release, ok := s.streams.Open("doctor", s.network(c))
+	if !ok {
+		return noStream(c)
+	}
+	defer release()
+	w, err := startStream(c)
+	if err != nil {
+		return err
+	}
+	w.write("event: examined\ndata: {\"held\":%d}\n\n", int(examinedStream/time.Second))
+	over := time.NewTimer(examinedStream)
+	defer over.Stop()
+	select {
+	case <-over.C:
+	case <-c.Request().Context().Done():
+	}
+	return nil
+}
