@@ -182,7 +182,7 @@ func (d *deployed) start() (file string) {
 		d.t.Fatal(err)
 	}
 	d.t.Cleanup(func() { _ = p.close() })
-	inside := newProbe(p.store).handler(p.inside, p.counted.Handler())
+	inside := newProbe(p.store).handler(p.counted.Handler(), p.inside)
 	if d.ready != nil {
 		inside = d.ready
 	}
