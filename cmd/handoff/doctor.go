@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/handoff-portal/handoff/internal/config"
 	"github.com/handoff-portal/handoff/internal/doctor"
@@ -89,7 +90,7 @@ func (c *doctorCommand) examine(e *environment, cfg *config.Config) ([]doctor.Fi
 	if err != nil {
 		return nil, err
 	}
-	o := doctor.Options{Config: cfg, Vault: keys, URL: c.URL, RootCAs: c.roots, Webhooks: sender, Store: func(context.Context) error { return tryStore(cfg.Store) }}
+	o := doctor.Options{Config: cfg, Vault: keys, URL: c.URL, RootCAs: c.roots, Webhooks: sender, Store: func(ctx context.Context) error { return tryStore(ctx, cfg.Store) }}
 	for _, client := range clients {
 		o.Platforms = append(o.Platforms, client)
 	}
@@ -110,7 +111,7 @@ func (c *doctorCommand) examine(e *environment, cfg *config.Config) ([]doctor.Fi
 }
 
 // tryStore finds out whether serve could open the store, without making one.
-func tryStore(c config.Store) error {
+func tryStore(ctx context.Context, c config.Store) error {
 	if c.Kind == config.StoreFile {
 		if _, err := os.Stat(c.Path); errors.Is(err, os.ErrNotExist) {
 			probe, err := os.CreateTemp(filepath.Dir(c.Path), ".handoff-doctor-*")
@@ -120,11 +121,12 @@ func tryStore(c config.Store) error {
 			return errors.Join(probe.Close(), os.Remove(probe.Name()))
 		}
 	}
-	_, closeStore, err := openStore(c)
+	opened, err := openStore(ctx, c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	return closeStore()
+	_, err = opened.store.Due(ctx, time.Time{}, 1)
+	return errors.Join(err, opened.close())
 }
 
 // print writes what was found for people or for programs.

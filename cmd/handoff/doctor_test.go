@@ -177,7 +177,7 @@ func (d *deployed) start() (file string) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	p, err := newPortal(parts{config: cfg, store: memstore.New(), log: slog.New(slog.DiscardHandler), now: func() time.Time { return time.Now().Add(d.ahead) }})
+	p, err := newPortal(parts{config: cfg, shared: shared{store: memstore.New()}, log: slog.New(slog.DiscardHandler), now: func() time.Time { return time.Now().Add(d.ahead) }})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -545,7 +545,7 @@ func TestDoctorOnDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg, silent := demoConfig(setup), slog.New(slog.DiscardHandler)
-	p, err := newPortal(parts{config: cfg, store: memstore.New(), demo: true, log: silent})
+	p, err := newPortal(parts{config: cfg, shared: shared{store: memstore.New()}, demo: true, log: silent})
 	if err != nil {
 		t.Fatal(err)
 	}

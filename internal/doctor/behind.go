@@ -7,12 +7,13 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/handoff-portal/handoff/internal/config"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/platform"
 )
 
 // store asks the portal that runs here whether its store answers. Where none runs
-// here or elsewhere, it opens the store itself.
+// here, it opens the store itself, unless that is a file that is elsewhere.
 func (d *Doctor) store(ctx context.Context) []Finding {
 	if d.Config.InternalListen == "" {
 		return nil // a demonstration has no such listener, and keeps nothing
@@ -28,7 +29,7 @@ func (d *Doctor) store(ctx context.Context) []Finding {
 	case err == nil:
 		f.Level, f.What = Fault, "Something else answers on the internal listener's address."
 		f.Why, f.Change = "Health checks and the other commands do not reach the portal.", d.Config.Where("internal_listen")+": a port of its own"
-	case d.public().there:
+	case d.public().there && d.Config.Store.Kind == config.StoreFile:
 		f.Level, f.What = Warning, "The portal runs elsewhere, so its store was not examined."
 		f.Why, f.Change = "Whether handoffs can be kept is told only by the internal listener.", "handoff doctor, run where the portal runs, or the right address at "+d.Config.Where("internal_listen")
 	case d.Store == nil:
