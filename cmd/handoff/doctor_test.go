@@ -118,7 +118,7 @@ func deploy(t *testing.T) *deployed {
 		},
 		response: func(*http.Response) error { return nil },
 		proxy:    func(h http.Handler) http.Handler { return h },
-		receiver: receiver(t, hookSecret),
+		receiver: verifying(t, hookSecret),
 	}
 	for _, ln := range []*net.Listener{&d.public, &d.link, &d.inside, &d.platform, &d.hooks} {
 		*ln = listenLocal(t)
@@ -127,8 +127,8 @@ func deploy(t *testing.T) *deployed {
 	return d
 }
 
-// receiver is a partner's, which verifies by the published library.
-func receiver(t *testing.T, secret string) http.HandlerFunc {
+// verifying is a receiver of a partner's, which verifies by the published library.
+func verifying(t *testing.T, secret string) http.HandlerFunc {
 	t.Helper()
 	wh, err := standardwebhooks.NewWebhook(secret)
 	if err != nil {
@@ -474,7 +474,7 @@ func plantedFaults() []planted {
 		{name: "api_url of another version", plant: func(d *deployed) {
 			d.yaml = strings.Replace(d.yaml, "/v2/captain", "/v3/captain", 1)
 		}, check: "platform", line: [2]string{"api_url", "platform.api_url"}},
-		{name: "another webhook secret", plant: func(d *deployed) { d.receiver = receiver(d.t, "whsec_"+strings.Repeat("c2Vj", 8)) }, check: "webhook", line: [2]string{"webhooks", "partners[0].webhooks[0].secrets"}},
+		{name: "another webhook secret", plant: func(d *deployed) { d.receiver = verifying(d.t, "whsec_"+strings.Repeat("c2Vj", 8)) }, check: "webhook", line: [2]string{"webhooks", "partners[0].webhooks[0].secrets"}},
 		{name: "webhook moved", plant: func(d *deployed) {
 			d.receiver = func(w http.ResponseWriter, r *http.Request) {
 				http.Redirect(w, r, "/v2/in", http.StatusPermanentRedirect)
