@@ -145,7 +145,8 @@ func (e *embedder) serve(rw http.ResponseWriter, path string) bool {
 }
 
 // pageScript is that of hosted pages. Time passes in them when pass is called: what
-// is put off for a second or more waits for that. listeners are those for messages.
+// is put off for one to ten seconds waits for that, and not what a driver puts off
+// for longer. listeners are those for messages.
 const pageScript = `got = []; heard = []; listeners = 0; waiting = new Map();
 	for (const [name, by] of [["addEventListener", 1], ["removeEventListener", -1]]) {
 		const real = window[name];
@@ -154,7 +155,12 @@ const pageScript = `got = []; heard = []; listeners = 0; waiting = new Map();
 	addEventListener("message", (e) => got.push({origin: e.origin, ...e.data}));
 	for (const n of ["ready", "state", "end"]) addEventListener("handoff-" + n, (e) => heard.push({...e.detail, on: e.target.id}));
 	later = setTimeout;
-	setTimeout = (f, ms = 0, ...rest) => { const id = later(ms < 1000 ? f : () => {}, ms < 1000 ? ms : 0, ...rest); if (ms >= 1000) waiting.set(id, f); return id };
+	setTimeout = (f, ms = 0, ...rest) => {
+		if (ms < 1000 || ms > 10000) return later(f, ms, ...rest);
+		const id = later(() => {});
+		waiting.set(id, f);
+		return id;
+	};
 	{ const real = clearTimeout; clearTimeout = (id) => { waiting.delete(id); real(id) } }
 	pass = () => { const due = [...waiting.values()]; waiting.clear(); for (const f of due) f(); return due.length };
 	inside = (e) => e.shadowRoot.querySelector("iframe")`

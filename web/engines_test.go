@@ -76,20 +76,26 @@ const engineText = `document.body && document.body.getClientRects().length ? doc
 const still = `document.getAnimations().length === 0`
 
 // TestEnginesCookiesBlocked plays the embedded story to its end in the other
-// engines, which keep no cookie, with a phone beside them.
+// engines, which keep no cookie, with a phone beside them, in a page with a strict
+// policy; and shows a stranger's page a link alone.
 func TestEnginesCookiesBlocked(t *testing.T) {
 	browser.Long(t, "the embedded display in Firefox and WebKit")
 	for name, start := range engines {
 		t.Run(name, func(t *testing.T) {
 			e := start(t, true)
-			shop := newEmbedder(t)
+			shop, hostile := newEmbedder(t), newEmbedder(t)
 			seen := &witness{}
 			w := newWorld(t, func(s *setting) { s.twoHosts, s.shop, s.confirmation = true, shop.origin, handoff.ConfirmAlways }, seen.put)
 			s := w.begin(map[string]any{"parentOrigin": shop.origin, "returnUrl": shop.origin + "/done"})
-			e.Navigate(shop.origin + "/embed?src=" + s.made.DisplayURL)
-			e.Wait(`heard.some((m) => m.type === "ready")`)
-			e.Frame(0)
+			page := hosted{
+				body:   w.script() + `<handoff-frame id="f" src="` + s.made.DisplayURL + `"></handoff-frame>`,
+				policy: "default-src 'none'; style-src 'none'; script-src 'self' " + w.public + "/embed/; frame-src " + w.public,
+			}
+			e.Navigate(shop.host(page))
+			e.Wait(heardOf(s, "ready", "displayed", "f"))
+			e.Within(theFrame)
 			e.WaitVisible("panel-waiting")
+			e.Wait(fits)
 			kept := e.Text(`(() => { const kept = [];
 				try { document.cookie = "a=b"; if (document.cookie) kept.push("cookie") } catch {}
 				for (const name of ["localStorage", "sessionStorage"]) try { window[name].setItem("a", "b"); kept.push(name) } catch {}
@@ -101,11 +107,12 @@ func TestEnginesCookiesBlocked(t *testing.T) {
 			e.Wait(still)
 			e.Top()
 			code := browser.DecodeQR(t, e.Window())
-			e.Frame(0)
+			e.Within(theFrame)
 			s.landing = s.phone.get(code)
 			e.WaitVisible("slot-opened")
 			s.tap()
 			e.WaitVisible("panel-number")
+			e.Wait(fits)
 			e.Text(`(document.getElementById("number").value = ` + quoted(s.digits()) + `, document.querySelector("[data-testid=action-confirm] button").click())`)
 			e.WaitVisible("panel-connected")
 			s.own = s.phone.get(s.own.url.String())
@@ -117,12 +124,25 @@ func TestEnginesCookiesBlocked(t *testing.T) {
 			}
 			s.report("finished")
 			e.WaitVisible("panel-completed")
+			e.Wait(fits)
 			e.Top()
-			e.Wait(`heard.some((m) => m.type === "end" && m.status === "completed")`)
+			e.Wait(heardOf(s, "end", "completed", "f"))
+			if got, want := e.Text(`heard.find((m) => m.type === "end").returnUrl`), shop.origin+"/done?"; !strings.HasPrefix(got, want) {
+				t.Errorf("the end says to go on to %s, want %s…", got, want)
+			}
+			if shop.visited("/done") {
+				t.Error("the frame took the page to the return URL")
+			}
 			for _, v := range seen.all(func(v visit) bool { return strings.HasPrefix(v.path, "/h/") }) {
 				if v.setCookie || v.cookie {
 					t.Errorf("%s %s: Set-Cookie %t, Cookie %t, want neither", v.method, v.path, v.setCookie, v.cookie)
 				}
+			}
+			page.policy = ""
+			e.Navigate(hostile.host(page))
+			e.Wait(`waiting.size > 0 && pass() > 0 && f.shadowRoot.querySelector("a") !== null`)
+			if got, want := e.Text(`got.length + heard.length + " " + f.shadowRoot.querySelector("a").href`), "0 "+s.made.DisplayURL; got != want {
+				t.Errorf("a stranger's page has messages, events and a link %s, want %s", got, want)
 			}
 		})
 	}

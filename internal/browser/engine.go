@@ -36,6 +36,9 @@ const (
 	cmdScreenshot = "WebDriver:TakeScreenshot"
 )
 
+// elementKey is what names an element in a value (W3C WebDriver, §12).
+const elementKey = "element-6066-11e4-a52e-4f735466cecf"
+
 // Long skips the test, and says so, unless HANDOFF_LONG is set, as
 // go run ./internal/check -long does.
 func Long(t Reporter, what string) {
@@ -55,6 +58,18 @@ func (e *Engine) Navigate(address string) {
 func (e *Engine) Frame(index int) {
 	e.t.Helper()
 	e.do(cmdFrame, map[string]any{"id": index})
+}
+
+// Within goes into the frame that a JavaScript expression leads to, such as one in a
+// shadow tree, which has no number.
+func (e *Engine) Within(expression string) {
+	e.t.Helper()
+	var found map[string]string // the element's reference, under WebDriver's name for one
+	value := e.do(cmdScript, map[string]any{"script": "return " + expression, "args": []any{}})
+	if err := json.Unmarshal(value, &found); err != nil || found[elementKey] == "" {
+		e.t.Fatalf("%s: %s leads to %s, want an element", e.Name, expression, value)
+	}
+	e.do(cmdFrame, map[string]any{"element": found[elementKey]})
 }
 
 // Top goes back out of all frames.

@@ -110,6 +110,9 @@ func (w *webDriver) command(ctx context.Context, name string, params map[string]
 	case cmdScript:
 		return w.send(ctx, http.MethodPost, "/execute/sync", params)
 	case cmdFrame:
+		if element, ok := params["element"]; ok { // as Marionette has it
+			params = map[string]any{"id": map[string]any{elementKey: element}}
+		}
 		return w.send(ctx, http.MethodPost, "/frame", params)
 	case cmdScreenshot:
 		return w.send(ctx, http.MethodGet, "/screenshot", nil)
