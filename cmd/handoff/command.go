@@ -18,6 +18,7 @@ type commands struct {
 	Key      keyCommand      `cmd:"" help:"Make keys: a partner's, a server's, a webhook secret."`
 	Show     showCommand     `cmd:"" help:"What became of a handoff, step by step, and what to tell the person who asks."`
 	Webhooks webhooksCommand `cmd:"" help:"What partners were told, and telling them again."`
+	Backup   backupCommand   `cmd:"" help:"Copy the file store of a running portal."`
 	Live     liveCommand     `cmd:"" help:"Ask a running portal whether it is alive: for a container's health check."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -28,6 +29,7 @@ type inside struct {
 	partners *partner.Directory
 	sender   *webhook.Sender
 	page     *operator.Page
+	store    handoff.Store
 	log      *slog.Logger
 }
 
@@ -83,11 +85,12 @@ type again struct {
 	Endpoint handoff.EndpointID `json:"endpoint"`
 }
 
-// handler serves the operator's page, /handoffs and /webhooks.
+// handler serves the operator's page, /backup, /handoffs and /webhooks.
 func (i *inside) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", i.page)
 	mux.HandleFunc("GET /page.css", i.page.Styles)
+	mux.HandleFunc("GET /backup", i.backup)
 	mux.HandleFunc("GET /handoffs/{handoff}", i.answers(i.show))
 	mux.HandleFunc("GET /webhooks", i.answers(i.list))
 	mux.HandleFunc("GET /webhooks/{handoff}", i.answers(i.toldOf))
@@ -149,6 +152,32 @@ func (i *inside) fault(r *http.Request, err error) (status int, body any) {
 // find returns the handoff in the path: its id, or its support reference.
 func (i *inside) find(r *http.Request) (handoff.Handoff, error) {
 	return i.handoffs.Find(r.Context(), r.PathValue("handoff"))
+}
+
+// backup serves GET /backup: the store as one file. A copy that breaks off ends
+// the connection, so that nobody takes a part for the whole.
+func (i *inside) backup(w http.ResponseWriter, r *http.Request) {
+	file, ok := i.store.(interface {
+		Backup(ctx context.Context, w io.Writer) error
+	})
+	if !ok {
+		i.answers(func(*http.Request) (any, error) {
+			return nil, handoff.Errorf(handoff.CodeInvalid, "the store is not a file of the portal's own")
+		})(w, r)
+		return
+	}
+	// The server's write timeout is for answers, and a store may be large.
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Time{}); err != nil {
+		i.log.ErrorContext(r.Context(), "backup_failed", "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	if err := file.Backup(r.Context(), w); err != nil {
+		i.log.ErrorContext(r.Context(), "backup_failed", "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	i.log.InfoContext(r.Context(), "backup_made")
 }
 
 // show serves GET /handoffs/{handoff}.

@@ -115,7 +115,7 @@ func newPortal(p parts) (*portal, error) {
 	if err != nil {
 		return nil, err
 	}
-	inside := &inside{page: page, handoffs: service, partners: partners, sender: sender, log: p.log}
+	inside := &inside{store: p.store, page: page, handoffs: service, partners: partners, sender: sender, log: p.log}
 	return &portal{
 		store: p.store, service: service, hub: hub, relay: p.relay, handler: handler, inside: inside.handler(), counted: counted, closers: closers,
 	}, nil

@@ -118,19 +118,24 @@ func (i *insider) ask(ctx context.Context, method, path string, body []byte, out
 		return fmt.Errorf("asking the portal: %w", err)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return refusal(i.Address, resp)
+	}
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, insideAnswer))
 	if err != nil {
 		return fmt.Errorf("reading the portal's answer: %w", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		var fault struct{ Error string }
-		_ = json.Unmarshal(answer, &fault) // what is not JSON has no text
-		return fmt.Errorf("the portal at %s answers %s: %s", i.Address, resp.Status, fault.Error)
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
 		return fmt.Errorf("decoding the portal's answer: %w", err)
 	}
 	return nil
+}
+
+// refusal is what the portal said instead of answering.
+func refusal(address string, resp *http.Response) error {
+	var fault struct{ Error string }
+	_ = json.NewDecoder(io.LimitReader(resp.Body, 4<<10)).Decode(&fault) // what is not JSON has no text
+	return fmt.Errorf("the portal at %s answers %s: %s", address, resp.Status, fault.Error)
 }
 
 // print writes the list for people or for programs.
