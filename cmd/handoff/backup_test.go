@@ -12,7 +12,7 @@ import (
 
 // A copy made while the portal serves holds what was there, and takes nobody's place.
 func TestBackup(t *testing.T) {
-	s := serveWithSim(t, "")
+	s := serveWithSim(t)
 	_, page := newPerson(t, "desk").get(create(t, s.public, s.key))
 	id := find(t, page, `data-id="(ho_[^"]+)"`)
 	dir := t.TempDir()

@@ -43,7 +43,7 @@ func rows(page *goquery.Document, caption string) map[string]string {
 
 // Three handoffs come to different ends, and the page counts each.
 func TestOperatorPage(t *testing.T) {
-	s := serveWithSim(t, "")
+	s := serveWithSim(t)
 	iphone := "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
 	create(t, s.public, s.key) // never opened
 

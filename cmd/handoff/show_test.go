@@ -20,8 +20,8 @@ type served struct {
 	key            string // the partner's
 }
 
-// serveWithSim serves until the test ends. more is added to the settings.
-func serveWithSim(t *testing.T, more string) served {
+// serveWithSim serves until the test ends.
+func serveWithSim(t *testing.T) served {
 	t.Helper()
 	lines, stopSim := start(t, "sim", "--listen", "127.0.0.1:0")
 	api := address(t, lines, "v2")
@@ -31,7 +31,7 @@ func serveWithSim(t *testing.T, more string) served {
 	}()
 	t.Cleanup(func() { _ = stopSim() })
 	port, key := fourPorts(t), partner.NewKey()
-	file := writeSettings(t, fmt.Sprintf(settings, port, port+1, api, strings.TrimSuffix(api, "/v2/captain"), partner.KeyHashText(key))+more)
+	file := writeSettings(t, fmt.Sprintf(settings, port, port+1, api, strings.TrimSuffix(api, "/v2/captain"), partner.KeyHashText(key)))
 	heard, stop, ended := startServe(t, settingsEnv(), "--config", file)
 	awaitLog(t, heard, "serving")
 	t.Cleanup(func() {
@@ -48,7 +48,7 @@ func serveWithSim(t *testing.T, more string) served {
 // Support reads a handoff's story by the reference on the screen, and nothing in
 // it opens anything.
 func TestShow(t *testing.T) {
-	s := serveWithSim(t, "")
+	s := serveWithSim(t)
 	display := create(t, s.public, s.key)
 	desk, phone := newPerson(t, "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"),
 		newPerson(t, "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1")
@@ -119,7 +119,7 @@ func TestShow(t *testing.T) {
 
 // Prometheus asks by whatever name it knows the machine by.
 func TestServeMetrics(t *testing.T) {
-	s := serveWithSim(t, "")
+	s := serveWithSim(t)
 	newPerson(t, "desk").get(create(t, s.public, s.key))
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.inside+"/metrics", http.NoBody)
 	if err != nil {
