@@ -56,7 +56,7 @@ func outcomeOf(code handoff.Code) outcome {
 		return outcome{http.StatusBadRequest, "The platform does not know this journey"}
 	case handoff.CodeStoreUnavailable:
 		return outcome{http.StatusServiceUnavailable, "The portal cannot save anything just now"}
-	case handoff.CodeConnectSpent, handoff.CodeConnectLost:
+	case handoff.CodeConnectSpent, handoff.CodeConnectLost, handoff.CodeJourneyLost:
 		return outcome{http.StatusServiceUnavailable, "The verification platform is not answering"}
 	case handoff.CodeInternal:
 	}
@@ -68,7 +68,7 @@ func publicCode(code handoff.Code) handoff.Code {
 	switch code {
 	case handoff.CodeUnknownJourney:
 		return handoff.CodeInvalid
-	case handoff.CodeConnectSpent, handoff.CodeConnectLost, handoff.CodeStoreUnavailable:
+	case handoff.CodeConnectSpent, handoff.CodeConnectLost, handoff.CodeJourneyLost, handoff.CodeStoreUnavailable:
 		return handoff.CodePlatformUnavailable
 	case handoff.CodeInvalid, handoff.CodeUnauthorized, handoff.CodeForbidden, handoff.CodeDeviceNotAllowed,
 		handoff.CodeNotFound, handoff.CodeConflict, handoff.CodeNotConfirmed, handoff.CodeGone, handoff.CodePayloadTooLarge,

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -14,22 +15,42 @@ import (
 	"github.com/handoff-portal/handoff/internal/handoff"
 )
 
-// readJSON reads the body into v: JSON, whole, without a member that v does not
-// know or that stands twice. Every fault names the place by a JSON pointer.
+// readJSON reads the body into v, as parseJSON does.
 func readJSON(c echo.Context, v any) error {
+	body, err := readBody(c)
+	if err != nil {
+		return err
+	}
+	return parseJSON(body, v)
+}
+
+// readBody reads a body that is said to be JSON.
+func readBody(c echo.Context) ([]byte, error) {
 	r := c.Request()
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
-		return handoff.Errorf(handoff.CodeUnsupportedMedia, "send Content-Type: application/json")
+		return nil, handoff.Errorf(handoff.CodeUnsupportedMedia, "send Content-Type: application/json")
 	}
-	err := jsonv2.UnmarshalRead(r.Body, v, jsonv2.RejectUnknownMembers(true))
+	body, err := io.ReadAll(r.Body) // as much as its group's limit lets through
 	if err == nil {
-		return nil
+		return body, nil
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return handoff.Errorf(handoff.CodePayloadTooLarge, "the body is too large")
+		return nil, handoff.Errorf(handoff.CodePayloadTooLarge, "the body is too large")
 	}
 	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
-		return e
+		return nil, e
+	}
+	e := handoff.Errorf(handoff.CodeInvalid, "the body did not come to its end")
+	e.Err = err
+	return nil, e
+}
+
+// parseJSON reads a body into v: JSON, whole, without a member that v does not
+// know or that stands twice. Every fault names the place by a JSON pointer.
+func parseJSON(body []byte, v any) error {
+	err := jsonv2.Unmarshal(body, v, jsonv2.RejectUnknownMembers(true))
+	if err == nil {
+		return nil
 	}
 	e := handoff.Errorf(handoff.CodeInvalid, "the body is not what this call takes")
 	e.Err = err

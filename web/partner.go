@@ -215,19 +215,66 @@ func (r createRequest) expiresIn(f *faults) time.Duration {
 	return d
 }
 
-// create serves POST /v1/handoffs.
+// create serves POST /v1/handoffs. A call that comes again with its
+// Idempotency-Key is known before its body is looked into: what was good once is
+// answered as it was, whatever the settings are by now.
 func (a *partnerAPI) create(c echo.Context) error {
+	ctx := c.Request().Context()
+	body, err := readBody(c)
+	if err != nil {
+		return err
+	}
+	request, err := requestOf(c, body)
+	if err != nil {
+		return err
+	}
+	if request != nil {
+		if h, again, err := a.handoffs.Repeated(ctx, *request); err != nil || again {
+			return a.sendNew(c, h, again, err)
+		}
+	}
 	var r createRequest
-	if err := readJSON(c, &r); err != nil {
+	if err := parseJSON(body, &r); err != nil {
 		return err
 	}
 	n, err := r.handoff(caller(c), a.frame)
 	if err != nil {
 		return err
 	}
-	h, err := a.handoffs.Create(c.Request().Context(), n)
+	if request == nil {
+		h, err := a.handoffs.Create(ctx, n)
+		return a.sendNew(c, h, false, err)
+	}
+	h, again, err := a.handoffs.CreateOnce(ctx, n, *request)
+	return a.sendNew(c, h, again, err)
+}
+
+// maxIdempotencyKey is the longest Idempotency-Key.
+const maxIdempotencyKey = 255
+
+// requestOf is the call as its Idempotency-Key names it, or nil.
+func requestOf(c echo.Context, body []byte) (*handoff.Request, error) {
+	keys := c.Request().Header.Values("Idempotency-Key")
+	if len(keys) == 0 {
+		return nil, nil //nolint:nilnil // no name is no fault
+	}
+	key := keys[0]
+	if len(keys) > 1 || key == "" || len(key) > maxIdempotencyKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
+		var f faults
+		f.add("/Idempotency-Key", "one key of 1 to %d printable characters", maxIdempotencyKey)
+		return nil, f.err()
+	}
+	return new(handoff.NewRequest(caller(c).ID, key, body)), nil
+}
+
+// sendNew answers with a handoff that was made, by this call or by the same one
+// before.
+func (a *partnerAPI) sendNew(c echo.Context, h handoff.Handoff, again bool, err error) error {
 	if err != nil {
 		return err
+	}
+	if again {
+		c.Response().Header().Set("Idempotent-Replayed", "true")
 	}
 	c.Response().Header().Set("Location", a.public.String()+"/v1/handoffs/"+string(h.ID))
 	return a.send(c, http.StatusCreated, h)

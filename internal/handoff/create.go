@@ -26,33 +26,71 @@ func (s *Service) Create(ctx context.Context, n NewHandoff) (Handoff, error) {
 			return Handoff{}, err
 		}
 		if n.Instance, err = p.StartJourney(ctx, *n.Journey); err != nil {
-			return Handoff{}, err
+			return Handoff{}, journeyFailed(err)
 		}
 	}
-	now := s.now()
+	return s.keep(ctx, s.draft(n).created(s.now()))
+}
+
+// journeyFailed is what the partner is told of a journey that did not start.
+func journeyFailed(err error) error {
+	if CodeOf(err) != CodeJourneyLost {
+		return err
+	}
+	return &Error{
+		Code: CodePlatformUnavailable, Detail: "the verification service's answer was lost: a journey may have begun",
+		RetryAfter: 5 * time.Second, Err: err,
+	}
+}
+
+// draft is a handoff that has yet to begin.
+func (s *Service) draft(n NewHandoff) Handoff {
 	key := newCapability()
 	h := Handoff{
 		ID: newID(), Partner: n.Partner, App: n.App, Instance: n.Instance, Terms: n.Terms,
-		SupportRef: newSupportRef(), CreatedAt: now, Deadline: now.Add(n.Terms.ExpiresIn),
+		SupportRef: newSupportRef(), CreatedAt: s.now(),
 		DisplayHash: HashOf(key),
 		Outbox:      channels(s.post.deliverer.Endpoints(n.Partner)),
 	}
 	h.DisplayKey = s.vault.Seal(h.label("display"), []byte(key))
-	h = h.reach(StatusCreated, now)
+	return h
+}
+
+// created is h at its beginning.
+func (h Handoff) created(now time.Time) Handoff {
+	h.Deadline = h.CreatedAt.Add(h.Terms.ExpiresIn)
+	return h.reach(StatusCreated, now)
+}
+
+// keep saves a handoff that has begun, and makes room for it.
+func (s *Service) keep(ctx context.Context, h Handoff) (Handoff, error) {
+	h, err := s.save(ctx, h)
+	if err != nil {
+		return Handoff{}, err
+	}
+	s.notifier.Changed(h)
+	s.witness.Saw(h, 0)
+	return s.replaceOldest(ctx, h)
+}
+
+// save puts a new handoff into the store. CodeConflict if its request is there.
+func (s *Service) save(ctx context.Context, h Handoff) (Handoff, error) {
 	var err error
 	for range 5 {
-		err = s.store.Create(ctx, h)
-		if err == nil {
-			s.notifier.Changed(h)
-			s.witness.Saw(h, 0)
-			return s.replaceOldest(ctx, h)
-		}
-		if CodeOf(err) != CodeConflict {
+		if err = s.store.Create(ctx, h); CodeOf(err) != CodeConflict {
 			break
+		}
+		if h.Request != nil {
+			if _, found := s.store.Lookup(ctx, NewKey(KeyRequest, h.Request.Key)); found == nil {
+				break
+			}
 		}
 		h.SupportRef = newSupportRef() // the only short one among the keys
 	}
-	return Handoff{}, fmt.Errorf("storing a new handoff: %w", err)
+	if err != nil {
+		return h, fmt.Errorf("storing a new handoff: %w", err)
+	}
+	return h, nil
 }
 
 // replaceOldest ends the oldest of an instance's live handoffs that are too many
@@ -106,14 +144,18 @@ func (s *Service) Partners(ctx context.Context, partner PartnerID, id ID) (Hando
 	if err != nil {
 		return Handoff{}, err
 	}
-	if h.Partner != partner {
+	if h.Partner != partner || !h.made() {
 		return Handoff{}, Errorf(CodeNotFound, "no such handoff")
 	}
 	return h, nil
 }
 
 // List returns a page of a partner's handoffs, newest first.
-func (s *Service) List(ctx context.Context, q Query) (Page, error) { return s.store.List(ctx, q) }
+func (s *Service) List(ctx context.Context, q Query) (Page, error) {
+	page, err := s.store.List(ctx, q)
+	page.Items = slices.DeleteFunc(page.Items, func(h Handoff) bool { return !h.made() })
+	return page, err
+}
 
 // Cancel ends a handoff for the partner. CodeConflict after an end.
 func (s *Service) Cancel(ctx context.Context, h Handoff) (Handoff, error) {

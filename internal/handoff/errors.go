@@ -44,6 +44,7 @@ const (
 	CodeConnectSpent     Code = "connect_spent"     // the connect token was used before, or has expired
 	CodeConnectLost      Code = "connect_lost"      // no answer to a connect: the token may or may not be used up
 	CodeStoreUnavailable Code = "store_unavailable" // nothing can be read or saved just now; after a change: it may have been saved
+	CodeJourneyLost      Code = "journey_lost"      // no answer to a journey's start: it may or may not have begun
 )
 
 // Reason says why something that was good once is gone.

@@ -192,6 +192,9 @@ func (h Handoff) Tick(now time.Time) (next Handoff, ask bool, err error) {
 	if h.Connect != nil && !now.Before(h.Connect.ExpiresAt) {
 		h.Connect, changed = nil, true
 	}
+	if h.Request != nil && !now.Before(h.freeAt()) {
+		h.Request, changed = nil, true
+	}
 	if h.Status.Ended() {
 		return h, false, unless(changed)
 	}

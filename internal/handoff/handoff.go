@@ -80,6 +80,8 @@ type Handoff struct {
 	Report    Report // what the app said last
 	Hint      Hint   // what a phone's page said of itself before the claim
 
+	Request *Request // the partner's call that made it, while it may come again
+
 	Notices []Notice  // the statuses reached, for the partner's endpoints; oldest first
 	Outbox  []Channel // one for each endpoint there was when it was created
 }
@@ -288,6 +290,9 @@ func (h Handoff) Keys() []Key {
 			add(KeyPickup, p)
 		}
 	}
+	if h.Request != nil {
+		add(KeyRequest, h.Request.Key)
+	}
 	return keys
 }
 
@@ -301,6 +306,9 @@ func (h Handoff) DueAt() time.Time {
 	due := h.Deadline
 	if h.Status.Ended() {
 		due = h.PurgeAt()
+		if at := h.freeAt(); at.After(due) {
+			due = at
+		}
 		if h.Untold() {
 			due = farOff()
 		}
@@ -315,6 +323,7 @@ func (h Handoff) DueAt() time.Time {
 			sooner(at)
 		}
 	}
+	sooner(h.freeAt())
 	if c := h.Claim; c != nil {
 		if h.Status == StatusClaimed {
 			sooner(c.Until)

@@ -122,6 +122,7 @@ const (
 	KeyReport   KeyKind = "report"
 	KeySupport  KeyKind = "support"
 	KeyResponse KeyKind = "response"
+	KeyRequest  KeyKind = "request" // the partner's Idempotency-Key
 )
 
 // NewKey returns the key of this kind for a hash.

@@ -59,9 +59,13 @@ func (h Handoff) Untold() bool {
 }
 
 // Forgotten reports whether the record has served its time: an ended handoff,
-// past its PurgeAt, of which every endpoint was told, or given up.
+// past its PurgeAt, of which every endpoint was told, or given up, and whose
+// request does not come again; or a request of which nothing came.
 func (h Handoff) Forgotten(now time.Time) bool {
-	return h.Status.Ended() && !now.Before(h.PurgeAt()) && !h.Untold()
+	if now.Before(h.freeAt()) {
+		return false
+	}
+	return !h.made() || h.Status.Ended() && !now.Before(h.PurgeAt()) && !h.Untold()
 }
 
 // channel returns h with a copy of its channel to an endpoint, to be written to,

@@ -15,6 +15,7 @@ import (
 //	CodeDeviceNotAllowed     the scope excludes this class of device (ConnectDevice only)
 //	CodeConnectSpent         the connect token was used or has expired (ConnectDevice only)
 //	CodeConnectLost          no answer, so the connect token may be used up (ConnectDevice only)
+//	CodeJourneyLost          no answer, so a journey may have begun (StartJourney only)
 type Platform interface {
 	// StartJourney starts a journey and returns its instance.
 	StartJourney(ctx context.Context, j Journey) (InstanceID, error)

@@ -301,7 +301,7 @@ func (w *walk) sayError(name string, err error) {
 	switch {
 	case !ok:
 		w.fault("%s: an error without a code: %v", name, err)
-	case slices.Contains([]handoff.Code{handoff.CodeInternal, handoff.CodeUnknownJourney, handoff.CodeConnectSpent, handoff.CodeConnectLost, ""}, e.Code):
+	case slices.Contains([]handoff.Code{handoff.CodeInternal, handoff.CodeUnknownJourney, handoff.CodeConnectSpent, handoff.CodeConnectLost, handoff.CodeJourneyLost, ""}, e.Code):
 		w.fault("%s: the error %v came out", name, err)
 	case e.Code == handoff.CodeGone && e.Reason == "":
 		w.fault("%s: gone without a reason", name)

@@ -69,9 +69,21 @@ func (w *walk) create() error {
 	if w.chance(10) {
 		n.Instance, n.Journey = "", &handoff.Journey{ResourceID: "resource@latest"}
 	}
-	h, err := w.svc().Create(w.t.Context(), n)
+	var h handoff.Handoff
+	var again bool
+	var err error
+	if w.chance(30) {
+		r := handoff.NewRequest(partnerID, pick(w, "a", "b"), []byte(pick(w, "body", "body", "another")))
+		h, again, err = w.svc().CreateOnce(w.t.Context(), n, r)
+	} else {
+		h, err = w.svc().Create(w.t.Context(), n)
+	}
 	if err != nil {
 		return err
+	}
+	if again {
+		w.say(": %s again", h.ID)
+		return nil
 	}
 	w.say(": %s %+v", h.ID, terms)
 	w.ids = append(w.ids, h.ID)

@@ -95,7 +95,11 @@ func (u *upstream) Platform(handoff.PartnerID) (handoff.Platform, error) { retur
 func (u *upstream) URL() string { return "https://platform.example/v2/captain" }
 
 func (u *upstream) StartJourney(context.Context, handoff.Journey) (handoff.InstanceID, error) {
-	if u.begin("journey") != faultNone {
+	switch f := u.begin("journey"); f {
+	case faultNone:
+	case faultLost:
+		return "", handoff.Errorf(handoff.CodeJourneyLost, "no answer")
+	default:
 		return "", unavailable()
 	}
 	return handoff.InstanceID("Pi" + rand.Text()), nil

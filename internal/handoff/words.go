@@ -220,6 +220,7 @@ const (
 	FrameEarly     = 5 * time.Second   // how far ahead a frame's clock may be
 	FrameLate      = 30 * time.Second  // how old a frame may be
 	WorkLease      = 30 * time.Second  // the longest one upstream step may take, every retry included
+	RequestLife    = 24 * time.Hour    // how long the same request repeats its answer
 	ContinueNotice = 2 * time.Minute   // before the end, when more time is offered
 
 	MaxBurnt      = 3   // claims burnt by wrong numbers, until a new code is asked for

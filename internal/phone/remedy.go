@@ -21,7 +21,7 @@ func (p *ProblemError) remedy() string {
 		return "The portal does not go by this host name: use the public_url or link_url of its configuration"
 	case handoff.CodeInvalid, handoff.CodeUnauthorized, handoff.CodeForbidden, handoff.CodePayloadTooLarge,
 		handoff.CodeUnsupportedMedia, handoff.CodeIdempotencyMismatch, handoff.CodeInternal,
-		handoff.CodeUnknownJourney, handoff.CodeConnectSpent, handoff.CodeConnectLost:
+		handoff.CodeUnknownJourney, handoff.CodeConnectSpent, handoff.CodeConnectLost, handoff.CodeJourneyLost:
 	}
 	return ""
 }

@@ -31,6 +31,7 @@ func troubles() []trouble {
 		unknown     = handoff.CodeUnknownJourney
 		spent       = handoff.CodeConnectSpent
 		lost        = handoff.CodeConnectLost
+		begun       = handoff.CodeJourneyLost // perhaps
 		notAllowed  = handoff.CodeDeviceNotAllowed
 	)
 	status := func(n int) platformsim.Fault { return platformsim.Fault{Kind: "status", Status: n} }
@@ -41,17 +42,17 @@ func troubles() []trouble {
 		{status(404), unknown, unknown, unknown, false},
 		{status(405), unavailable, lost, unavailable, false},
 		{status(429), unavailable, unavailable, unavailable, true},
-		{status(500), unavailable, lost, unavailable, true},
-		{status(503), unavailable, lost, unavailable, true},
-		{platformsim.Fault{Kind: "delay", DelayMS: 60_000}, unavailable, lost, unavailable, true},
-		{platformsim.Fault{Kind: "drop_before"}, unavailable, lost, unavailable, true},
-		{platformsim.Fault{Kind: "drop_after"}, unavailable, lost, unavailable, true},
-		{platformsim.Fault{Kind: "malformed"}, unavailable, lost, unavailable, true},
-		{platformsim.Fault{Kind: "html"}, unavailable, lost, unavailable, true},
-		{platformsim.Fault{Kind: "html", Status: 200}, unavailable, lost, unavailable, true},
+		{status(500), unavailable, lost, begun, true},
+		{status(503), unavailable, lost, begun, true},
+		{platformsim.Fault{Kind: "delay", DelayMS: 60_000}, unavailable, lost, begun, true},
+		{platformsim.Fault{Kind: "drop_before"}, unavailable, lost, begun, true},
+		{platformsim.Fault{Kind: "drop_after"}, unavailable, lost, begun, true},
+		{platformsim.Fault{Kind: "malformed"}, unavailable, lost, begun, true},
+		{platformsim.Fault{Kind: "html"}, unavailable, lost, begun, true},
+		{platformsim.Fault{Kind: "html", Status: 200}, unavailable, lost, begun, true},
 		{platformsim.Fault{Kind: "html", Status: 404}, unavailable, lost, unavailable, false},
 		{platformsim.Fault{Kind: "html", Status: 403}, unavailable, lost, unavailable, false},
-		{platformsim.Fault{Kind: "in_band"}, unavailable, lost, unavailable, true},
+		{platformsim.Fault{Kind: "in_band"}, unavailable, lost, begun, true},
 		{platformsim.Fault{Kind: "in_band", Status: 404}, unknown, unknown, unknown, false},
 	}
 }

@@ -13,7 +13,8 @@ import (
 // StartJourney starts a journey: POST journey/start. Since each success makes
 // another journey it is repeated only where the platform turned it away (401,
 // 429). A 400 is about what the partner sent, so it is CodeInvalid; a 403 or 404
-// is a resource that is not ours, CodeUnknownJourney.
+// is a resource that is not ours, CodeUnknownJourney. What was sent and is not
+// clearly refused is CodeJourneyLost.
 func (c *Client) StartJourney(ctx context.Context, j handoff.Journey) (handoff.InstanceID, error) {
 	journeyContext, err := c.contextOf(j)
 	if err != nil {
@@ -43,6 +44,8 @@ func (c *Client) StartJourney(ctx context.Context, j handoff.Journey) (handoff.I
 	switch {
 	case f == nil:
 		return out, nil
+	case f.call != "token" && f.reached && (f.status < 300 || f.status > 499): // no refusal
+		return "", f.as(handoff.CodeJourneyLost, "the identity platform's answer to a start was lost: a journey may have begun")
 	case f.call != "token" && !f.foreign && f.status == http.StatusBadRequest:
 		return "", f.as(handoff.CodeInvalid, "the identity platform refuses this journey: see its resourceId and context")
 	}

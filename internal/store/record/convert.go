@@ -49,6 +49,8 @@ func stored(h handoff.Handoff) handoffRecord {
 		Report:    string(h.Report),
 		Hint:      hint(h.Hint),
 
+		Request: at(h.Request, storedRequest),
+
 		Notices: each(h.Notices, storedNotice),
 		Outbox:  each(h.Outbox, storedChannel),
 	}
@@ -95,6 +97,8 @@ func (r handoffRecord) handoff() handoff.Handoff {
 		Confirmed: r.Confirmed,
 		Report:    handoff.Report(r.Report),
 		Hint:      handoff.Hint(r.Hint),
+
+		Request: at(r.Request, request.domain),
 
 		Notices: each(r.Notices, notice.domain),
 		Outbox:  each(r.Outbox, channel.domain),
@@ -235,6 +239,12 @@ func (p pickup) domain() handoff.Pickup {
 func storedGiven(g handoff.Given) given { return given{Answer: g.Answer, WipeAt: g.WipeAt.UTC()} }
 
 func (g given) domain() handoff.Given { return handoff.Given{Answer: g.Answer, WipeAt: g.WipeAt} }
+
+func storedRequest(r handoff.Request) request { return request{hash(r.Key), hash(r.Body)} }
+
+func (r request) domain() handoff.Request {
+	return handoff.Request{Key: handoff.Hash(r.Key), Body: handoff.Hash(r.Body)}
+}
 
 func storedWork(w handoff.Work) work { return work{By: hash(w.By), Until: w.Until.UTC()} }
 

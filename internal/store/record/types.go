@@ -74,6 +74,8 @@ type handoffRecord struct {
 	Report    string `json:"rep,omitzero"`
 	Hint      hint   `json:"hint,omitzero"`
 
+	Request *request `json:"rq,omitempty"`
+
 	Notices []notice  `json:"ntc,omitempty"`
 	Outbox  []channel `json:"out,omitempty"`
 }
@@ -203,6 +205,11 @@ type poll struct {
 type hint struct {
 	InApp string `json:"in,omitzero"`
 	Store bool   `json:"st,omitzero"`
+}
+
+type request struct {
+	Key  hash `json:"k,omitzero"`
+	Body hash `json:"b,omitzero"`
 }
 
 type notice struct {

@@ -60,6 +60,7 @@ func claimed(h handoff.Handoff) handoff.Handoff {
 		Pickup: &handoff.Pickup{Hash: hash("pickup"), Sealed: make(handoff.Sealed, 60)}, Dead: []handoff.Hash{hash("dead pickup")},
 		Report: hash("report"),
 	}
+	h.Request = &handoff.Request{Key: hash("request"), Body: hash("body")}
 	h.Connect = &handoff.Token{Sealed: make(handoff.Sealed, 60), ExpiresAt: at.Add(time.Hour)}
 	return h
 }

@@ -126,8 +126,9 @@ func listFollowsUpdates(t *testing.T, s handoff.Store) {
 	wantList(t, s, handoff.Query{Partner: "acme", Status: handoff.StatusDisplayed, Limit: 10}, Handoff(2).ID)
 	wantList(t, s, handoff.Query{Partner: "acme", Status: handoff.StatusClaimed, Limit: 10}, h.ID)
 
-	// None of these change in the life of a handoff; a store that is told
-	// otherwise must still have one entry for each.
+	// A handoff whose journey is still to be started gets its instance later. When
+	// it was made never changes; a store that is told otherwise must still have one
+	// entry for it.
 	mustUpdate(t, s, h.ID, func(h handoff.Handoff) handoff.Handoff {
 		h.CreatedAt = h.CreatedAt.Add(time.Hour)
 		h.Instance = "another-instance"
