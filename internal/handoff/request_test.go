@@ -23,15 +23,15 @@ func order(journey bool) handoff.NewHandoff {
 	return n
 }
 
-func (d *desk) once(n handoff.NewHandoff, key, body string) (handoff.Handoff, bool, error) {
-	return d.svc.CreateOnce(d.t.Context(), n, handoff.NewRequest(n.Partner, key, []byte(body)))
+func (d *desk) once(n handoff.NewHandoff, body string) (handoff.Handoff, bool, error) {
+	return d.svc.CreateOnce(d.t.Context(), n, handoff.NewRequest(n.Partner, "a", []byte(body)))
 }
 
-func (d *desk) mustOnce(n handoff.NewHandoff, key, body string, wantAgain bool) handoff.Handoff {
+func (d *desk) mustOnce(n handoff.NewHandoff, body string, wantAgain bool) handoff.Handoff {
 	d.t.Helper()
-	h, again, err := d.once(n, key, body)
+	h, again, err := d.once(n, body)
 	if err != nil || again != wantAgain {
-		d.t.Fatalf("CreateOnce(%s, %s) = again %v, %v, want again %v", key, body, again, err, wantAgain)
+		d.t.Fatalf("CreateOnce(%s) = again %v, %v, want again %v", body, again, err, wantAgain)
 	}
 	return h
 }
@@ -50,13 +50,13 @@ func TestRequestAgain(t *testing.T) {
 		at(t, func(terms *handoff.Terms) { terms.Confirmation = handoff.ConfirmNever }, func(d *desk) {
 			n := order(journey)
 			n.Terms.Confirmation, n.Terms.Retain = handoff.ConfirmNever, time.Hour
-			made := d.mustOnce(n, "a", "body", false)
+			made := d.mustOnce(n, "body", false)
 			if made.Instance == "" || made.Status != handoff.StatusCreated {
 				t.Fatalf("CreateOnce() = %s with instance %q, want it created", made.Status, made.Instance)
 			}
 			same := func(when string) {
 				t.Helper()
-				if diff := cmp.Diff(made, d.mustOnce(n, "a", "body", true), cmp.FilterPath(func(p cmp.Path) bool {
+				if diff := cmp.Diff(made, d.mustOnce(n, "body", true), cmp.FilterPath(func(p cmp.Path) bool {
 					switch p.Last().String() { // what the answer does not show, and what a display adds
 					case ".Asker", ".Begun", ".DisplayedAt", ".FrameKeyID", ".Codes", ".Connect", ".Poll", ".EndedAt", ".Former", ".Claims":
 						return true
@@ -78,7 +78,7 @@ func TestRequestAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			same("cancelled")
-			_, _, err := d.once(n, "a", "another body")
+			_, _, err := d.once(n, "another body")
 			wantOutcome(t, "another body", err, "idempotency_mismatch")
 			_, ok, err := d.svc.Repeated(t.Context(), handoff.NewRequest("other", "a", []byte("body")))
 			if ok || err != nil {
@@ -90,7 +90,7 @@ func TestRequestAgain(t *testing.T) {
 			}
 			same("after 24 hours less a second, past what it is retained for,")
 			time.Sleep(time.Second)
-			other := d.mustOnce(n, "a", "another body", false)
+			other := d.mustOnce(n, "another body", false)
 			if other.ID == made.ID {
 				t.Error("after 24 hours the key still stands for the same handoff")
 			}
@@ -110,9 +110,9 @@ func TestRequestIsForgotten(t *testing.T) {
 	at(t, never, func(d *desk) {
 		n := order(false)
 		n.Terms.ExpiresIn = 2 * handoff.RequestLife // longer than can be asked for
-		made := d.mustOnce(n, "a", "body", false)
+		made := d.mustOnce(n, "body", false)
 		time.Sleep(handoff.RequestLife)
-		if other := d.mustOnce(n, "a", "body", false); other.ID == made.ID {
+		if other := d.mustOnce(n, "body", false); other.ID == made.ID {
 			t.Error("after 24 hours the key still stands for the same handoff")
 		}
 		h, err := d.store.Get(t.Context(), made.ID)
@@ -136,12 +136,12 @@ func TestRequestForAJourney(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			at(t, never, func(d *desk) {
 				d.up.before = func(string) fault { return tt.fault }
-				_, _, err := d.once(order(true), "a", "body")
+				_, _, err := d.once(order(true), "body")
 				if err == nil {
 					t.Fatal("CreateOnce() with a fault = nil error, want one")
 				}
 				d.up.before = func(string) fault { return faultNone }
-				h, again, err := d.once(order(true), "a", "body")
+				h, again, err := d.once(order(true), "body")
 				wantOutcome(t, "the same again", err, tt.want)
 				if again || retryAfter(err) != 0 {
 					t.Errorf("the same again = %s, again %v, retry after %s, want a first answer, or one for good", h.ID, again, retryAfter(err))
@@ -163,17 +163,17 @@ func TestRequestForAJourney(t *testing.T) {
 func TestRequestOfADeadProcess(t *testing.T) {
 	at(t, never, func(d *desk) {
 		starts := 0
-		d.dieIn("journey", func() { starts++; _, _, _ = d.once(order(true), "a", "body") })
-		_, _, err := d.once(order(true), "a", "body")
+		d.dieIn("journey", func() { starts++; _, _, _ = d.once(order(true), "body") })
+		_, _, err := d.once(order(true), "body")
 		wantOutcome(t, "at once after the death", err, "conflict")
 		if retryAfter(err) <= 0 {
 			t.Error("at once after the death nobody is told when to call again")
 		}
-		_, _, err = d.once(order(true), "a", "another body")
+		_, _, err = d.once(order(true), "another body")
 		wantOutcome(t, "another body at once after the death", err, "idempotency_mismatch")
 		time.Sleep(handoff.WorkLease)
 		for range 3 {
-			_, _, err = d.once(order(true), "a", "body")
+			_, _, err = d.once(order(true), "body")
 			wantOutcome(t, "a lease after the death", err, "conflict")
 			if retryAfter(err) != 0 {
 				t.Errorf("a lease after the death callers are told to call again in %s, for nothing", retryAfter(err))
@@ -194,7 +194,7 @@ func TestRequestOfADeadProcess(t *testing.T) {
 		if err := d.svc.Work(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		d.mustOnce(order(true), "a", "body", false)
+		d.mustOnce(order(true), "body", false)
 	})
 }
 
@@ -208,7 +208,7 @@ func TestRequestOfAnAbsentCaller(t *testing.T) {
 		if err != nil {
 			t.Fatalf("CreateOnce() of a caller that goes away = %v, want it made", err)
 		}
-		if h := d.mustOnce(order(true), "a", "body", true); h.ID != made.ID {
+		if h := d.mustOnce(order(true), "body", true); h.ID != made.ID {
 			t.Errorf("the same again = %s, want %s", h.ID, made.ID)
 		}
 	})

@@ -95,11 +95,9 @@ func (u *upstream) Platform(handoff.PartnerID) (handoff.Platform, error) { retur
 func (u *upstream) URL() string { return "https://platform.example/v2/captain" }
 
 func (u *upstream) StartJourney(context.Context, handoff.Journey) (handoff.InstanceID, error) {
-	switch f := u.begin("journey"); f {
-	case faultNone:
-	case faultLost:
+	if f := u.begin("journey"); f == faultLost {
 		return "", handoff.Errorf(handoff.CodeJourneyLost, "no answer")
-	default:
+	} else if f != faultNone {
 		return "", unavailable()
 	}
 	return handoff.InstanceID("Pi" + rand.Text()), nil
