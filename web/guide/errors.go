@@ -92,7 +92,8 @@ func adviceOn(code handoff.Code) advice {
 			500, "Something went wrong in the portal.",
 			"Give whoever runs the portal the instance of the answer: it is the request's id in the log.", "Once or twice, a few seconds apart. A create only with an Idempotency-Key, or there may be two.",
 		}
-	case handoff.CodeUnknownJourney, handoff.CodeConnectSpent, handoff.CodeConnectLost, handoff.CodeJourneyLost: // never leave the portal
+	case handoff.CodeUnknownJourney, handoff.CodeConnectSpent, handoff.CodeConnectLost, handoff.CodeJourneyLost,
+		handoff.CodeStoreUnavailable: // never leave the portal
 	}
 	return advice{}
 }
