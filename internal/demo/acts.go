@@ -68,9 +68,9 @@ func acts() []actGroup {
 			{"badhook", "Forged webhook", "Somebody tells this shop by POST /hooks that it is completed, signed with a secret of his own.", "401, and nothing in the list.", (*press).forgedHook},
 		}},
 		{"The platform's bad days: press one, then go on with the good path", []act{
-			{"slow", "Slow", "The stand-in's next device/connect takes four seconds.", "The phone waits for four seconds and gets there.", fault(`{"call":"connect","kind":"delay","delayMs":4000,"count":1}`)},
-			{"down", "Down", "The stand-in's next two device/connect answer 503.", "The phone says “Just a moment” and tries again by itself: here, when you press Open the app.", fault(`{"call":"connect","kind":"status","status":503,"count":2}`)},
-			{"busy", "Too many calls", "The stand-in's next device/connect answers 429, Retry-After 5.", "“Just a moment” for that long; then press Open the app.", fault(`{"call":"connect","kind":"status","status":429,"retryAfter":5,"count":1}`)},
+			{"slow", "Slow", "The stand-in's next device/connect takes two seconds.", "The phone waits for two seconds and gets there.", fault(`{"call":"connect","kind":"delay","delayMs":2000,"count":1}`)},
+			{"down", "Down", "The stand-in's next two device/connect answer 503.", "The phone says “Just a moment” and tries again by itself: press Open the app to see it do so.", fault(`{"call":"connect","kind":"status","status":503,"count":2}`)},
+			{"busy", "Too many calls", "The stand-in's next device/connect answers 429, Retry-After 5.", "“Just a moment” for that long: press Open the app to see it wait.", fault(`{"call":"connect","kind":"status","status":429,"retryAfter":5,"count":1}`)},
 			{"gone", "Answer lost", "The stand-in's next device/connect has its effect, and the connection drops.", "The portal starts anew and connects with the new token; nobody notices.", fault(`{"call":"connect","kind":"drop_after","count":1}`)},
 		}},
 	}
@@ -233,7 +233,7 @@ func (p *press) findPickup(ctx context.Context, h *hand) error {
 	if h.owned == "" {
 		return errors.New("this phone has no page of its own yet: let it scan first")
 	}
-	if err := h.visit(ctx, p.trace, h.owned); err != nil {
+	if err := p.lookAgain(ctx, h); err != nil {
 		return err
 	}
 	href := h.page.Find("a#open").AttrOr("href", "")
@@ -247,6 +247,23 @@ func (p *press) findPickup(ctx context.Context, h *hand) error {
 	}
 	if h.pickup != src.Pickup {
 		h.pickup, h.verifier = src.Pickup, phone.NewVerifier()
+	}
+	return nil
+}
+
+// lookAgain opens the phone's page, and again when it asks for that itself, as long
+// as a person would look at it.
+func (p *press) lookAgain(ctx context.Context, h *hand) error {
+	for range 4 {
+		if err := h.visit(ctx, p.trace, h.owned); err != nil || h.wait == 0 {
+			return err
+		}
+		p.say("The page waits for %s and tries again.", h.wait)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(h.wait):
+		}
 	}
 	return nil
 }

@@ -97,7 +97,11 @@ func newPortal(t *testing.T) *portal {
 		}
 		_, _ = io.WriteString(w, "{}")
 	})
-	mux.HandleFunc("POST /_sim/journeys/PiOne", func(w http.ResponseWriter, _ *http.Request) { p.said("completed") })
+	mux.HandleFunc("POST /_sim/journeys/PiOne", func(_ http.ResponseWriter, r *http.Request) {
+		var in map[string]string
+		_ = json.NewDecoder(r.Body).Decode(&in)
+		p.said(map[string]string{"Completed": "completed", "Failed": "failed journey"}[in["status"]])
+	})
 	p.Server = httptest.NewServer(mux)
 	t.Cleanup(p.Close)
 	return p
@@ -251,7 +255,7 @@ func TestShopHidesOthersChecks(t *testing.T) {
 func TestSitesRefuseForeignForms(t *testing.T) {
 	p := newPortal(t)
 	for name, h := range map[string]http.Handler{"shop": newShop(t, p), "app": newApp(t, p)} {
-		for _, path := range []string{"/open", "/scan", "/agree", "/finish", "/leave"} {
+		for _, path := range []string{"/open", "/play", "/play/ho_one", "/fail", "/scan", "/agree", "/finish", "/leave"} {
 			req := httptest.NewRequest(http.MethodPost, path, http.NoBody)
 			req.Header.Set("Sec-Fetch-Site", "cross-site")
 			w := httptest.NewRecorder()
@@ -295,6 +299,20 @@ func TestAppPicksUp(t *testing.T) {
 		t.Errorf("POST /finish led to %q, want the end", page)
 	}
 	if got, want := p.heard(), []string{"started", "completed", "finished"}; !slices.Equal(got, want) {
+		t.Errorf("the portal heard %v, want %v", got, want)
+	}
+}
+
+func TestAppFails(t *testing.T) {
+	p := newPortal(t)
+	b := browse(t, newApp(t, p))
+	b.get("/handoff?pickup=first")
+	b.get("/")
+	if _, page := b.post("/fail", nil); !strings.Contains(page, "you did not pass") {
+		t.Errorf("POST /fail led to %q, want an end that says so", page)
+	}
+	b.post("/finish", nil) // it is over
+	if got, want := p.heard(), []string{"started", "failed journey", "failed"}; !slices.Equal(got, want) {
 		t.Errorf("the portal heard %v, want %v", got, want)
 	}
 }

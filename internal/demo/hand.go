@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/PuerkitoBio/goquery"
 
@@ -39,7 +41,8 @@ type hand struct {
 	// What its browser shows, and where.
 	at    *url.URL
 	page  *goquery.Document
-	owned string // the address of its own page, once it has one
+	wait  time.Duration // until the page asks again by itself; zero: it does not
+	owned string        // the address of its own page, once it has one
 
 	// What its app holds.
 	claim    *phone.Claim
@@ -127,7 +130,10 @@ func (h *hand) send(ctx context.Context, t *trace, method, address string, form 
 		if err != nil {
 			return errors.New("a redirect to what is no address")
 		}
-		method, address, form = http.MethodGet, u.String(), nil
+		address, form = u.String(), nil
+		if method == http.MethodPost {
+			method = http.MethodGet
+		}
 	}
 	return errors.New("too many redirects")
 }
@@ -137,6 +143,7 @@ type reply struct {
 	at     *url.URL
 	status int
 	next   string // where it leads; empty: nowhere
+	wait   string // Retry-After
 	body   []byte
 }
 
@@ -170,7 +177,7 @@ func (h *hand) request(ctx context.Context, method, address string, form url.Val
 	if err != nil {
 		return reply{}, fmt.Errorf("reading an answer: %w", err)
 	}
-	return reply{resp.Request.URL, resp.StatusCode, resp.Header.Get("Location"), body}, nil
+	return reply{resp.Request.URL, resp.StatusCode, resp.Header.Get("Location"), resp.Header.Get("Retry-After"), body}, nil
 }
 
 // look keeps the page that came.
@@ -179,7 +186,10 @@ func (h *hand) look(t *trace, method string, got reply) error {
 	if err != nil {
 		return fmt.Errorf("reading a page: %w", err)
 	}
-	h.at, h.page = got.at, page
+	h.at, h.page, h.wait = got.at, page, 0
+	if n, err := strconv.Atoi(got.wait); err == nil && got.status == http.StatusServiceUnavailable {
+		h.wait = time.Duration(n) * time.Second
+	}
 	if strings.HasPrefix(h.at.Path, "/p/") && method == http.MethodGet {
 		h.owned = h.at.String()
 	}
