@@ -259,3 +259,78 @@ func TestGuideJSON(t *testing.T) {
 		})
 	}
 }
+
+// The reference has every operation, parameter, answer and field of the document
+// that the portal serves, and every link in it leads to one of them.
+func TestGuideReference(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	page := w.guide()["/docs/api"]
+	var d struct {
+		Paths, Webhooks map[string]map[string]json.RawMessage
+		Components      struct {
+			Schemas map[string]struct{ Properties map[string]struct{ Properties map[string]any } }
+		}
+	}
+	if err := json.Unmarshal(w.raw(http.MethodGet, "/v1/openapi.json", "").body, &d); err != nil {
+		t.Fatal(err)
+	}
+	names := func(section *goquery.Selection) map[string]bool {
+		all := map[string]bool{}
+		section.Find("tbody th").Each(func(_ int, s *goquery.Selection) {
+			name, _, _ := strings.Cut(strings.TrimSpace(s.Text()), " ")
+			all[name] = true
+		})
+		return all
+	}
+	operations := 0
+	for _, paths := range []map[string]map[string]json.RawMessage{d.Paths, d.Webhooks} {
+		for path, item := range paths {
+			for method, raw := range item {
+				var o struct {
+					OperationID, Summary string
+					Parameters           []struct{ Name string }
+					Responses            map[string]any
+				}
+				if method != "get" && method != "post" || json.Unmarshal(raw, &o) != nil {
+					if method != "parameters" && method != "servers" {
+						t.Errorf("the test does not understand %s of %s", method, path)
+					}
+					continue
+				}
+				operations++
+				section := page.Find("#" + o.OperationID)
+				if section.Find("h3").Text() != o.Summary || (strings.HasPrefix(path, "/") && !strings.Contains(section.Text(), strings.ToUpper(method)+" "+path)) {
+					t.Errorf("the reference has no section for %s %s", method, path)
+				}
+				there := names(section)
+				for _, p := range o.Parameters {
+					if p.Name != "" && !there[p.Name] {
+						t.Errorf("the reference has no parameter %s of %s", p.Name, o.OperationID)
+					}
+				}
+				for status := range o.Responses {
+					if !there[status] && !strings.Contains(section.Text(), "Answer "+status) {
+						t.Errorf("the reference has no answer %s of %s", status, o.OperationID)
+					}
+				}
+			}
+		}
+	}
+	if operations < 13 {
+		t.Errorf("the document has %d operations, want all of the contract", operations)
+	}
+	for name, s := range d.Components.Schemas {
+		there := names(page.Find("#schema-" + name))
+		for field, f := range s.Properties {
+			if !there[field] {
+				t.Errorf("the reference has no field %s of %s", field, name)
+			}
+			for inner := range f.Properties {
+				if !there[field+"."+inner] {
+					t.Errorf("the reference has no field %s.%s of %s", field, inner, name)
+				}
+			}
+		}
+	}
+}

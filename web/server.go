@@ -21,6 +21,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/static"
 	"github.com/handoff-portal/handoff/web/guide"
+	"github.com/handoff-portal/handoff/web/openapi"
 )
 
 // Follower tells of changes of a handoff. updates is closed when the server is
@@ -111,7 +112,7 @@ func New(c Config) (http.Handler, error) {
 		hosts: applink.Hosts{Link: c.Link, Public: c.Public}, public: public, link: link, demo: c.Demo, log: c.Log,
 		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe, examines: c.Examines,
 	}
-	docs, err := guide.New(guide.Config{Public: c.Public, Link: c.Link, Assets: assets, Embed: embed, Demo: c.Demo})
+	docs, err := guide.New(guide.Config{Public: c.Public, Link: c.Link, Assets: assets, Embed: embed, Document: openapi.For(c.Public, c.Link), Demo: c.Demo})
 	if err != nil {
 		return nil, err
 	}

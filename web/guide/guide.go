@@ -29,13 +29,16 @@ type Config struct {
 	Link   string // link_url, or the same
 	Assets *static.Assets
 	Embed  *static.Embed
-	Demo   bool // every page says that nothing here is real
+	// Document describes the API in OpenAPI 3.1, with this portal's addresses.
+	Document []byte
+	Demo     bool // every page says that nothing here is real
 }
 
 // Guide serves the pages. It is read-only and safe for concurrent use.
 type Guide struct {
-	config  Config
-	samples map[string]sample
+	config   Config
+	samples  map[string]sample
+	document *document
 }
 
 // New prepares the pages.
@@ -44,7 +47,11 @@ func New(c Config) (*Guide, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the guide's samples: %w", err)
 	}
-	return &Guide{config: c, samples: samples}, nil
+	d, err := parseDocument(c.Document)
+	if err != nil {
+		return nil, err
+	}
+	return &Guide{config: c, samples: samples, document: d}, nil
 }
 
 // Mount adds the pages to g, whose prefix is /docs and whose middleware sets
@@ -82,7 +89,7 @@ func (d *Guide) failure(c echo.Context) error {
 
 // view is what every page has. current is the path of the page in the contents.
 func (d *Guide) view(title, current string) view {
-	v := view{Config: d.config, samples: d.samples, title: title}
+	v := view{Config: d.config, samples: d.samples, document: d.document, title: title}
 	for _, p := range pages() {
 		v.contents = append(v.contents, entry{
 			title: p.title, about: p.about, url: templ.SafeURL("/docs" + p.path), current: p.path == current,

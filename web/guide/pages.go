@@ -22,6 +22,7 @@ func pages() []page {
 		{"/without-the-app", "Without the app", "The store, an App Clip, a web app.", withoutTheApp},
 		{"/bridge-sdk", "Bridge SDK", "Apps that connect to the platform by themselves.", bridge},
 		{"/states", "States", "Every status of a handoff, and what leads to it.", states},
+		{"/api", "API reference", "Every operation, field and answer.", reference},
 		{"/errors", "Errors", "Every problem the API answers with, and what to do.", failures},
 		{"/configuration", "Configuration", "Every setting of the portal.", configuration},
 		{"/going-live", "Going live", "What to check before people come.", goingLive},
@@ -36,6 +37,7 @@ type view struct {
 	contents       []entry
 	previous, next *entry
 	samples        map[string]sample
+	document       *document
 }
 
 // entry is a line of the contents.
