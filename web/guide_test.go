@@ -269,7 +269,9 @@ func TestGuideReference(t *testing.T) {
 	var d struct {
 		Paths, Webhooks map[string]map[string]json.RawMessage
 		Components      struct {
-			Schemas map[string]struct{ Properties map[string]struct{ Properties map[string]any } }
+			Schemas map[string]struct {
+				Properties map[string]struct{ Properties map[string]any }
+			}
 		}
 	}
 	if err := json.Unmarshal(w.raw(http.MethodGet, "/v1/openapi.json", "").body, &d); err != nil {
