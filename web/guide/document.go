@@ -55,16 +55,6 @@ func (o *ordered[T]) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-func (o ordered[T]) named(name string) (T, bool) {
-	for _, m := range o {
-		if m.name == name {
-			return m.value, true
-		}
-	}
-	var none T
-	return none, false
-}
-
 type pathItem struct {
 	Parameters []parameter
 	Servers    []struct{ URL string }
