@@ -42,6 +42,8 @@ func house() map[string][]string {
 		"internal/egress":           {},
 		"internal/keyring":          {domain},
 		"internal/limit":            {},
+		"internal/metrics":          {domain},
+		"internal/operator":         {domain},
 		record:                      {domain},
 		"internal/store/memstore":   {domain, record},
 		"internal/store/boltstore":  {domain, record},
@@ -58,7 +60,8 @@ func house() map[string][]string {
 		"internal/demo":             {domain, partner, phone, sim},
 		"internal/doctor":           {config, domain, partner, applink, platform, message},
 		reqctx:                      {},
-		"web":                       {domain, partner, applink, qr, i18n, reqctx, "internal/limit", "templates", "static", "web/openapi"},
+		"web":                       {domain, partner, applink, qr, i18n, reqctx, "internal/limit", "templates", "static", "web/openapi", "web/guide"},
+		"web/guide":                 {domain, "static", "web/openapi"}, // pages of an audience of its own
 		"web/openapi":               {},
 		"templates":                 {i18n},
 		"static":                    {},
@@ -70,9 +73,9 @@ func house() map[string][]string {
 // importers says which packages of ours may import a framework.
 func importers() map[string][]string {
 	return map[string][]string{
-		"github.com/labstack/echo": {"web"},
+		"github.com/labstack/echo": {"web", "web/guide"},
 		"github.com/gorilla":       {"web"},
-		"github.com/a-h/templ":     {"web", "templates"},
+		"github.com/a-h/templ":     {"web", "web/guide", "templates"},
 	}
 }
 
