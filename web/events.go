@@ -66,7 +66,8 @@ func (d *display) status(c echo.Context) error {
 	if err != nil && (h.ID == "" || publicCode(handoff.CodeOf(err)) != handoff.CodePlatformUnavailable) {
 		return err
 	}
-	if err := d.handoffs.Watch(c.Request().Context(), h); err != nil {
+	// A store that takes nothing just now does not keep the state from the page.
+	if err := d.handoffs.Watch(c.Request().Context(), h); err != nil && handoff.CodeOf(err) != handoff.CodeStoreUnavailable {
 		return err
 	}
 	j, err := d.displayState(c, h)

@@ -426,7 +426,7 @@ func (p *phone) status(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.handoffs.Watch(c.Request().Context(), h); err != nil {
+	if err := p.handoffs.Watch(c.Request().Context(), h); err != nil && handoff.CodeOf(err) != handoff.CodeStoreUnavailable {
 		return err
 	}
 	return writeJSON(c, http.StatusOK, phoneState(h, claimKey(c)))

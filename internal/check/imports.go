@@ -53,6 +53,7 @@ func house() map[string][]string {
 		"internal/live/redislive":   {domain},
 		"internal/limit/redislimit": {"internal/limit"},
 		"internal/redistest":        {},
+		"internal/reliability":      {},
 		"internal/webhook":          {domain},
 		message:                     {domain},
 		i18n:                        {},

@@ -172,6 +172,11 @@ func (c *checker) systemTools() []systemTool {
 			programs: []string{"redis-sentinel"},
 			packages: []string{"redis-sentinel"},
 			without:  "that the portal goes on when Redis fails over",
+		}, systemTool{
+			name:     "nginx",
+			programs: []string{"nginx", "/usr/sbin/nginx"},
+			packages: []string{"nginx-light"},
+			without:  "several processes behind a proxy: kills, failovers and rolling restarts",
 		})
 	}
 	return list

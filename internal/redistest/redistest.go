@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -156,7 +157,7 @@ func Address(t testing.TB) string {
 // Prefix is a beginning of keys that no other test has.
 func Prefix() string { return "test" + strings.ToLower(rand.Text()[:10]) }
 
-// Sentinel is a master, its replicas and the sentinels that watch over them.
+// Sentinel is a master, two replicas and the sentinels that watch over them.
 type Sentinel struct {
 	Name      string // of the master, as the sentinels know it
 	Addrs     []string
@@ -164,15 +165,20 @@ type Sentinel struct {
 	Sentinels []*Server
 }
 
-// StartSentinel starts a master with one replica and three sentinels, who fail
+// StartSentinel starts a master with two replicas and three sentinels, who fail
 // over once the master has been away for so long.
 func StartSentinel(t testing.TB, away time.Duration, settings ...string) *Sentinel {
 	t.Helper()
 	master := Start(t, settings...)
-	replica := Start(t, append(settings, "--replicaof", "127.0.0.1 "+master.port())...)
-	awaitInfo(t, replica, "master_link_status:up")
-	awaitInfo(t, master, "state=online")
-	s := &Sentinel{Name: "main", Servers: []*Server{master, replica}}
+	s := &Sentinel{Name: "main", Servers: []*Server{master}}
+	for range 2 {
+		s.Servers = append(s.Servers, Start(t, append(slices.Clone(settings), "--replicaof", "127.0.0.1 "+master.port())...))
+	}
+	c := master.Client()
+	eventually(t, "both replicas follow", func() bool {
+		info, err := c.Info(t.Context(), "replication").Result()
+		return err == nil && strings.Count(info, "state=online") == 2
+	})
 	for range 3 {
 		w := newServer(t, "redis-sentinel")
 		file := filepath.Join(w.Dir, "sentinel.conf")
@@ -193,14 +199,14 @@ func StartSentinel(t testing.TB, away time.Duration, settings ...string) *Sentin
 	return s
 }
 
-// awaitSentinels waits until a sentinel knows the two others and the replica.
+// awaitSentinels waits until a sentinel knows the two others and the replicas.
 func awaitSentinels(t testing.TB, w *Server) {
 	t.Helper()
 	c := redis.NewSentinelClient(&redis.Options{Addr: w.Addr})
 	defer c.Close()
-	eventually(t, w.Addr+" knows the other sentinels and the replica", func() bool {
+	eventually(t, w.Addr+" knows the other sentinels and the replicas", func() bool {
 		m, err := c.Master(t.Context(), "main").Result()
-		return err == nil && m["num-other-sentinels"] == "2" && m["num-slaves"] == "1"
+		return err == nil && m["num-other-sentinels"] == "2" && m["num-slaves"] == "2"
 	})
 }
 
@@ -251,15 +257,6 @@ func StartCluster(t testing.TB) (addrs []string) {
 		})
 	}
 	return addrs
-}
-
-func awaitInfo(t testing.TB, s *Server, text string) {
-	t.Helper()
-	c := s.Client()
-	eventually(t, s.Addr+" says "+text, func() bool {
-		info, err := c.Info(t.Context(), "replication").Result()
-		return err == nil && strings.Contains(info, text)
-	})
 }
 
 func eventually(t testing.TB, what string, is func() bool) {

@@ -48,6 +48,16 @@ func (s *Store) Prepare(ctx context.Context) (doubts []string, err error) {
 	if found != format && found != "" {
 		return nil, ErrFormat
 	}
+	replicated := false
+	if m, err := s.master(ctx, key); err == nil {
+		if replicated, err = s.replicated(ctx, m, true); err != nil {
+			return nil, fmt.Errorf("preparing the store: %w", err)
+		}
+	}
+	if values, err := s.client.ConfigGet(ctx, "min-replicas-to-write").Result(); err == nil && replicated && values["min-replicas-to-write"] == "0" {
+		doubts = append(doubts, "redis has replicas and min-replicas-to-write 0: "+
+			"a master that has lost its replicas goes on alone, and what it acknowledges then is lost if another takes over")
+	}
 	for _, want := range []struct{ setting, value, otherwise string }{
 		{"appendonly", "yes", "what is acknowledged is lost when Redis stops"},
 		{"appendfsync", "always", "what was acknowledged in the last second is lost when Redis stops"},
