@@ -173,7 +173,9 @@ func decodeQR(picture []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text, err := qrcode.NewQRCodeReader().Decode(bits, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_PURE_BARCODE: true})
+	hints := make(map[gozxing.DecodeHintType]any)
+	hints[gozxing.DecodeHintType_PURE_BARCODE] = true
+	text, err := qrcode.NewQRCodeReader().Decode(bits, hints)
 	if err != nil {
 		return "", err
 	}

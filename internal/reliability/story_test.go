@@ -77,7 +77,7 @@ func (s *story) play(ctx context.Context) error {
 	}
 	path := "/v1/handoffs/" + s.made.ID + "/complete"
 	status, again, err := s.partner.call(ctx, http.MethodPost, path, map[string]string{"outcome": "completed"}, nil)
-	if err != nil || (status != http.StatusOK && !(again && status == http.StatusConflict)) {
+	if err != nil || (status != http.StatusOK && (!again || status != http.StatusConflict)) {
 		return fmt.Errorf("completing: status %d, %w", status, orNone(err))
 	}
 	s.ack("completed")
@@ -153,8 +153,8 @@ func (s *story) byPhone(ctx context.Context, app *phone.Client, code string) (an
 		return answer, fmt.Errorf("Continue led to %s with status %d", route(p.url.String()), p.status)
 	}
 	s.ack("claimed")
-	open := ""
-	for open = p.find(`a[data-testid="open"]`).AttrOr("href", ""); open == "" && ctx.Err() == nil; open = p.find(`a[data-testid="open"]`).AttrOr("href", "") {
+	link := func() string { return p.find(`a[data-testid="open"]`).AttrOr("href", "") }
+	for link() == "" && ctx.Err() == nil {
 		pause(ctx, time.Second) // the page is kept up to date, or reloaded
 		if p, err = b.load(ctx, http.MethodGet, p.url.String(), nil); err != nil {
 			return answer, err
@@ -162,7 +162,7 @@ func (s *story) byPhone(ctx context.Context, app *phone.Client, code string) (an
 	}
 	s.ack("connected")
 	pause(ctx, thought)
-	u, err := url.Parse(open)
+	u, err := url.Parse(link())
 	if err != nil {
 		return answer, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -38,7 +39,7 @@ func (v *viewer) follow(ctx context.Context) {
 	v.without = time.Now()
 	refused, fails := 0, 0
 	for ctx.Err() == nil {
-		bye, err := v.stream(ctx)
+		err := v.stream(ctx)
 		if v.last.End {
 			return
 		}
@@ -47,7 +48,6 @@ func (v *viewer) follow(ctx context.Context) {
 		} else {
 			refused = 0
 		}
-		_ = bye // the page does the same after either
 		for pause(ctx, time.Second); ctx.Err() == nil; {
 			err := v.poll(ctx)
 			if v.last.End {
@@ -106,19 +106,19 @@ func (v *viewer) ask(ctx context.Context, path, accept string) (*http.Response, 
 
 // stream follows one stream to its end. An error is that there was none, or that
 // it broke before it said anything.
-func (v *viewer) stream(ctx context.Context) (bye bool, err error) {
+func (v *viewer) stream(ctx context.Context) error {
 	resp, err := v.ask(ctx, "/events", "text/event-stream")
 	if err != nil {
 		v.lost()
-		return false, err
+		return err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		v.lost()
-		return false, fmt.Errorf("status %d", resp.StatusCode)
+		return fmt.Errorf("status %d", resp.StatusCode)
 	}
 	v.streams++
-	err = fmt.Errorf("it said nothing")
+	err = errors.New("it said nothing")
 	name := ""
 	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
 		switch key, value, _ := strings.Cut(lines.Text(), ": "); key {
@@ -130,17 +130,17 @@ func (v *viewer) stream(ctx context.Context) (bye bool, err error) {
 			case name == "bye":
 				v.byes++
 				v.lost()
-				return true, nil
+				return nil
 			case name == "state" && json.Unmarshal([]byte(value), &s) == nil:
 				v.apply(s)
 				if err = nil; s.End {
-					return false, nil
+					return nil
 				}
 			}
 		}
 	}
 	v.lost()
-	return false, err
+	return err
 }
 
 func (v *viewer) poll(ctx context.Context) error {
