@@ -107,6 +107,7 @@ func TestPlaygroundInBrowser(t *testing.T) {
 	desk.WaitText("deeds", "The phone shows ")
 	_, rest, _ := strings.Cut(browser.Eval[string](desk, "document.querySelector('[data-testid=deeds]').innerText"), "The phone shows ")
 	number, _, _ := strings.Cut(rest, ":")
+	desk.WaitText("said", "done. The phone shows "+number)
 	frame.WaitVisible("action-confirm")
 	look(t, desk, "play-3-number")
 	browser.Eval[bool](frame, fmt.Sprintf("document.getElementById('number').value = %q; document.querySelector('[data-testid=action-confirm]').requestSubmit(); true", number))
