@@ -260,6 +260,7 @@ func TestGuide(t *testing.T) {
 	t.Run("quick start", func(t *testing.T) { g.testQuickStart(t, port) })
 	t.Run("replay", g.testReplay)
 	t.Run("redeem", g.testRedeem)
+	t.Run("kotlin", g.testKotlin)
 	if only := flag.Lookup("test.run").Value.String(); strings.Contains(only, "/") {
 		return
 	}

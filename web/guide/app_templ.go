@@ -504,7 +504,7 @@ func bridge(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "<p>Give <code>journeyUrl</code> to the SDK as it is, or call the platform's <code>device/connect</code> at <code>platformUrl</code> with the token and your own <code>deviceInfo</code>. A connect token works once and lives for what <code>expiresIn</code> says, at most two minutes: use it at once, and never send it twice. If the answer is lost, ask the portal for the token again; after a minute that is a fresh one. The portal sees no <code>connected</code> then: a handoff goes from <code>confirmed</code> to <code>delivered</code>.</p><p><code>journey_url</code> may be https or a custom scheme of reverse-domain form; <code>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "<p>Give <code>journeyUrl</code> to the SDK as it is, or call the platform's <code>device/connect</code> at <code>platformUrl</code> with the token and your own <code>deviceInfo</code>. A connect token works once and lives for what <code>expiresIn</code> says, at most two minutes: use it at once, and never send it twice. If the platform's answer is lost, ask the person for the code that “Use another phone” shows on the computer, and claim that. The portal sees no <code>connected</code> then: a handoff goes from <code>confirmed</code> to <code>delivered</code>.</p><p><code>journey_url</code> may be https or a custom scheme of reverse-domain form; <code>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

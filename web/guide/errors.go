@@ -51,7 +51,7 @@ func adviceOn(code handoff.Code) advice {
 	case handoff.CodeConflict:
 		return advice{
 			409, "The request does not fit the present state: another phone holds the handoff, it has ended, or the same request is being answered at this moment.",
-			"Read the handoff again and act on its status. In an app, tell the person that it is open on another phone already, and that Use another phone on the computer lets it go.", "Not at once: the state has to change first.",
+			"Read the handoff again and act on its status. In an app, tell the person that it is open on another phone already, and that Use another phone on the computer lets it go. After an Idempotency-Key whose journey's start was lost, use another key.", "Where there is a Retry-After, after those seconds. Otherwise the state has to change first.",
 		}
 	case handoff.CodeNotConfirmed:
 		return advice{
