@@ -228,7 +228,7 @@ func median[T float64 | time.Duration](v []T) T {
 }
 
 // quiet has the portal log as it does in production, to where nobody looks.
-func quiet(b *testing.B) func(*setting) {
+func quiet(b testing.TB) func(*setting) {
 	b.Helper()
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {

@@ -2,12 +2,31 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
 )
+
+// wholeForm refuses a form that cannot be read to its end, before anything is made
+// of the part that could.
+func wholeForm(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().Method != http.MethodPost {
+			return next(c)
+		}
+		err := c.Request().ParseForm()
+		if e, ok := errors.AsType[*echo.HTTPError](err); ok {
+			return e // beyond the limit of the body
+		}
+		if err != nil {
+			return handoff.Errorf(handoff.CodeInvalid, "the form cannot be read")
+		}
+		return next(c)
+	}
+}
 
 // act answers a form of the display: what it did, or that it came too late, is
 // what the page shows next.

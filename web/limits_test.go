@@ -258,13 +258,20 @@ func TestStreamLimits(t *testing.T) {
 			for _, s := range open {
 				_ = s.Body.Close()
 			}
-			// The server sees the connection go in its own time.
-			for begin := time.Now(); desk.stream(h.DisplayURL, "").StatusCode != http.StatusOK; {
-				if time.Since(begin) > patience {
-					t.Fatal("no stream is to be had after the others are closed")
-				}
-			}
+			w.untilStream(h.DisplayURL)
 		})
+	}
+}
+
+// untilStream waits for a stream to be had: the server sees connections go in its
+// own time.
+func (w *world) untilStream(displayURL string) {
+	w.t.Helper()
+	desk := w.person(desktop)
+	for begin := time.Now(); desk.stream(displayURL, "").StatusCode != http.StatusOK; {
+		if time.Since(begin) > patience {
+			w.t.Fatal("no stream is to be had after the others are closed")
+		}
 	}
 }
 

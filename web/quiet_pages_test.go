@@ -125,6 +125,52 @@ func TestQuietDisplays(t *testing.T) {
 	}
 }
 
+// TestQuietFrames looks at every screen of the display in a frame of another site,
+// as it comes by itself and as it is loaded, and finds no complaint of the
+// browser's, of the frame or of the page around it.
+func TestQuietFrames(t *testing.T) {
+	b := browser.New(t)
+	shop := newEmbedder(t)
+	loads, panels := 0, map[string]bool{}
+	for _, sc := range displayScenes() {
+		t.Run(sc.name, func(t *testing.T) {
+			w := newWorld(t, brief, sc.setting, func(s *setting) { s.shop = shop.origin })
+			s := w.begin(map[string]any{"parentOrigin": shop.origin, "returnUrl": shop.origin + "/done"}, sc.more)
+			if sc.before != nil {
+				sc.before(s)
+			}
+			page := b.Desktop(t, sc.traits...)
+			shows := func(id string) *browser.Page {
+				page.Navigate(framing(shop.origin, s.made.DisplayURL))
+				frame := page.Frame(s.made.DisplayURL)
+				frame.WaitVisible(id)
+				return frame
+			}
+			unfold := func(frame *browser.Page) {
+				browser.Eval[bool](frame, `(document.querySelectorAll("details").forEach((d) => d.open = true), true)`)
+				frame.WaitVisible(sc.want)
+			}
+			if sc.play != nil {
+				frame := shows("panel-waiting")
+				sc.play(s)
+				unfold(frame)
+				frame.WantNoProblems(expectedOf(sc.status)...)
+				loads++
+			}
+			frame := shows("display")
+			unfold(frame)
+			loads++
+			panels[browser.Eval[string](frame, `document.querySelector("section[data-screen]:not([hidden])").dataset.testid`)] = true
+			frame.WantNoProblems(expectedOf(sc.status)...)
+			page.WantNoProblems(expectedOf(sc.status)...)
+		})
+	}
+	t.Logf("%d loads of %d scenes, the panels %q", loads, len(displayScenes()), slices.Sorted(maps.Keys(panels)))
+	if want := newWorld(t).begin().open().page(t).Find("section[data-screen]").Length(); len(panels) != want {
+		t.Errorf("saw %d panels, the display has %d", len(panels), want)
+	}
+}
+
 func (sc scene) setting(s *setting) {
 	if sc.policy != "" {
 		s.confirmation = sc.policy

@@ -42,7 +42,7 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 	native.POST("/reports/:report", app.report)
 
 	// The display, framed by its partner's page or top level.
-	d := e.Group("/h/:key", s.publicHost, browsersOnly, middleware.BodyLimit("16K"), framedHeaders(s), s.limitPages, s.limitUnknown)
+	d := e.Group("/h/:key", s.publicHost, browsersOnly, middleware.BodyLimit("16K"), framedHeaders(s), s.limitPages, wholeForm, s.limitUnknown)
 	d.GET("", desk.show, s.examined)
 	d.GET("/events", desk.follow, s.examined)
 	d.GET("/status", desk.status)
@@ -61,7 +61,7 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 
 	// The phone's pages, never framed. On the link host, only what an app claims
 	// is answered, by sending a browser to the public one.
-	p := e.Group("", browsersOnly, middleware.BodyLimit("16K"), pageHeaders(s), s.limitPages, notFramed, s.limitUnknown)
+	p := e.Group("", browsersOnly, middleware.BodyLimit("16K"), pageHeaders(s), s.limitPages, notFramed, wholeForm, s.limitUnknown)
 	look := []string{"GET", "HEAD"} // programs that examine links begin with HEAD
 	p.Match(look, "/c/:partner/:code", phone.land, s.sendToPublic, s.guesses)
 	p.POST("/c/:partner/:code", phone.claim, s.publicHost, s.limitClaims, s.guesses)

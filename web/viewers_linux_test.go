@@ -174,52 +174,81 @@ type held struct {
 // openViewers has another process open the streams, and closes them again.
 func openViewers(b *testing.B, host string, path func(i int) string) held {
 	b.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		b.Fatal(err)
-	}
-	child := exec.CommandContext(b.Context(), self)
-	child.Env = append(os.Environ(), viewersVar+"="+host)
-	child.Stderr = os.Stderr
-	in, err := child.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	out, err := child.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		b.Fatal(err)
-	}
-	answers := bufio.NewScanner(out)
-	says := func(question, want string) {
-		b.Helper()
-		if _, err := io.WriteString(in, question+"\n"); err != nil {
-			b.Fatalf("asking the viewers: %v", err)
-		}
-		if answers.Scan(); answers.Text() != want {
-			b.Fatalf("the viewers answer %q, want %q", answers.Text(), want)
-		}
-	}
-	var all strings.Builder
-	for i := range *viewers {
-		all.WriteString(path(i) + "\n")
+	v := startViewers(b, host)
+	paths := make([]string, *viewers)
+	for i := range paths {
+		paths[i] = path(i)
 	}
 	before, stacks, routines := resident(b), stackMemory(), runtime.NumGoroutine()
-	says(all.String(), "open")
+	v.open(paths)
 	spent, begin := processorTime(b), time.Now()
 	time.Sleep(*hold)
 	h := held{cpu: (processorTime(b) - spent).Seconds() / time.Since(begin).Seconds()}
 	h.bytes = (resident(b) - before) / float64(*viewers)
 	h.stack = (stackMemory() - stacks) / float64(*viewers)
 	h.goroutines = float64(runtime.NumGoroutine()-routines) / float64(*viewers)
-	says("how many?", strconv.Itoa(*viewers))
-	_ = in.Close()
-	if err := child.Wait(); err != nil {
-		b.Fatalf("the viewers: %v", err)
-	}
+	v.wantOpen(*viewers)
+	v.close()
 	return h
+}
+
+// otherProcess is the process that has the streams open.
+type otherProcess struct {
+	t       testing.TB
+	child   *exec.Cmd
+	in      io.WriteCloser
+	answers *bufio.Scanner
+}
+
+func startViewers(t testing.TB, host string) *otherProcess {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &otherProcess{t: t, child: exec.CommandContext(t.Context(), self)}
+	v.child.Env = append(os.Environ(), viewersVar+"="+host)
+	v.child.Stderr = os.Stderr
+	if v.in, err = v.child.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := v.child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	v.answers = bufio.NewScanner(out)
+	return v
+}
+
+func (v *otherProcess) says(question, want string) {
+	v.t.Helper()
+	if _, err := io.WriteString(v.in, question+"\n"); err != nil {
+		v.t.Fatalf("asking the viewers: %v", err)
+	}
+	if v.answers.Scan(); v.answers.Text() != want {
+		v.t.Fatalf("the viewers answer %q, want %q", v.answers.Text(), want)
+	}
+}
+
+func (v *otherProcess) open(paths []string) {
+	v.t.Helper()
+	v.says(strings.Join(paths, "\n")+"\n", "open")
+}
+
+func (v *otherProcess) wantOpen(n int) {
+	v.t.Helper()
+	v.says("how many?", strconv.Itoa(n))
+}
+
+func (v *otherProcess) close() {
+	v.t.Helper()
+	_ = v.in.Close()
+	if err := v.child.Wait(); err != nil {
+		v.t.Fatalf("the viewers: %v", err)
+	}
 }
 
 // resident is this process's resident set in bytes, after a collection.
