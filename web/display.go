@@ -323,7 +323,7 @@ func (d *display) view(c echo.Context, h handoff.Handoff) (templates.Display, er
 // svg serves GET /h/:key/qr.svg. The page's script asks for it, and may be late:
 // a code that is covered by now is no failure, only nothing to show.
 func (d *display) svg(c echo.Context) error {
-	code, err := d.picture(c)
+	code, err := d.picture(c, qr.Encode)
 	if covered := handoff.CodeOf(err); err != nil && (covered == handoff.CodeConflict || covered == handoff.CodeGone) {
 		return c.NoContent(http.StatusNoContent)
 	}
@@ -338,7 +338,7 @@ const pngScale = 10
 
 // png serves GET /h/:key/qr.png.
 func (d *display) png(c echo.Context) error {
-	code, err := d.picture(c)
+	code, err := d.picture(c, qr.Reference)
 	if err != nil {
 		return err
 	}
@@ -350,7 +350,7 @@ func (d *display) png(c echo.Context) error {
 }
 
 // picture is the code as of now, renewing what it carries if that nears its end.
-func (d *display) picture(c echo.Context) (qr.Code, error) {
+func (d *display) picture(c echo.Context, encode func(string) (qr.Code, error)) (qr.Code, error) {
 	h, err := d.handoffs.Display(c.Request().Context(), displayKey(c), visitor(c))
 	if err != nil {
 		return qr.Code{}, err
@@ -362,5 +362,5 @@ func (d *display) picture(c echo.Context) (qr.Code, error) {
 	if err != nil {
 		return qr.Code{}, err
 	}
-	return qr.Encode(content)
+	return encode(content)
 }

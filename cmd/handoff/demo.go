@@ -143,7 +143,7 @@ func (c *demoCommand) tell(ctx context.Context, out io.Writer, s demo.Setup) err
 	if s.LANShopURL != "" {
 		scan, about = s.LANShopURL, "the shop, for a phone on this network"
 	}
-	code, err := qr.Encode(scan)
+	code, err := qr.Reference(scan)
 	if err != nil {
 		return fmt.Errorf("drawing the code: %w", err)
 	}

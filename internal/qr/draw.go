@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"image/png"
 	"io"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -13,45 +14,98 @@ import (
 // MaxScale is the most pixels a module can have in a PNG.
 const MaxScale = 32
 
-// Path returns the d attribute of an SVG path that draws the dark modules, one
-// rectangle for each run of them in a row. A unit is a module, and the quiet
-// zone is counted in: the viewBox is "0 0 Size Size".
-func (c Code) Path() string { return string(c.appendPath(make([]byte, 0, 16*c.side*c.side/4))) }
+// Path returns the d attribute of an SVG path that draws the dark modules: a line
+// for each run of them in a row, to be drawn with a stroke of width 1 and no fill. A
+// unit is a module, and the quiet zone is counted in: the viewBox is "0 0 Size Size".
+// A line takes half the bytes of a rectangle.
+func (c Code) Path() string { return string(c.AppendPath(nil)) }
 
-func (c Code) appendPath(b []byte) []byte {
+// AppendPath appends what Path returns.
+func (c *Code) AppendPath(b []byte) []byte {
+	p := pen{path: b}
 	for y := range c.side {
-		for x := 0; x < c.side; x++ {
-			if !c.Dark(x, y) {
-				continue
+		if c.large == nil {
+			for row, x := c.rows[y], 0; row != 0; {
+				light := bits.TrailingZeros64(row)
+				dark := bits.TrailingZeros64(^(row >> light))
+				p.line(x+light, y, dark)
+				x += light + dark
+				row = row >> light >> dark
 			}
+			continue
+		}
+		for x := 0; x < c.side; x++ {
 			from := x
-			for c.Dark(x, y) {
+			for c.dark(x, y) {
 				x++
 			}
-			b = append(b, 'M')
-			b = strconv.AppendInt(b, int64(from+Quiet), 10)
-			b = append(b, ' ')
-			b = strconv.AppendInt(b, int64(y+Quiet), 10)
-			b = append(b, 'h')
-			b = strconv.AppendInt(b, int64(x-from), 10)
-			b = append(b, "v1h-"...)
-			b = strconv.AppendInt(b, int64(x-from), 10)
-			b = append(b, 'z')
+			if x > from {
+				p.line(from, y, x-from)
+			}
 		}
 	}
-	return b
+	return p.path
+}
+
+// pen draws lines from left to right and from row to row.
+type pen struct {
+	path []byte
+	x, y int // where it is, but for the half module to a row's middle
+	down bool
+}
+
+// line draws n modules from the one at x, y.
+func (p *pen) line(x, y, n int) {
+	gap := x - p.x
+	switch {
+	case p.down && y == p.y && gap < 10 && n < 10: // nearly always
+		p.path = append(p.path, 'm', digits[gap], ' ', '0', 'h', digits[n])
+	case !p.down:
+		p.path = append(appendInt(append(p.path, 'M'), x+Quiet), ' ')
+		p.path = append(appendInt(p.path, y+Quiet), ".5h"...)
+		p.path = appendInt(p.path, n)
+	default:
+		p.path = append(appendInt(append(p.path, 'm'), gap), ' ')
+		p.path = appendInt(append(appendInt(p.path, y-p.y), 'h'), n)
+	}
+	p.x, p.y, p.down = x+n, y, true
+}
+
+const digits = "0123456789"
+
+// appendInt is strconv.AppendInt, for numbers of two digits at most.
+func appendInt(b []byte, n int) []byte {
+	if n < 0 {
+		b = append(b, '-')
+		n = -n
+	}
+	if n >= 100 {
+		return strconv.AppendInt(b, int64(n), 10)
+	}
+	if n >= 10 {
+		b = append(b, digits[n/10])
+	}
+	return append(b, digits[n%10])
 }
 
 // SVG returns the code as an SVG document: black on a white card with rounded
 // corners. It has no width and height of its own; who shows it gives them, and a
 // name for those who cannot see it.
-func (c Code) SVG() []byte {
-	size := strconv.Itoa(c.Size())
-	b := make([]byte, 0, 256+4*c.side*c.side)
-	b = append(b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 `+size+` `+size+`" shape-rendering="crispEdges">`...)
-	b = append(b, `<rect width="`+size+`" height="`+size+`" rx="2" fill="#fff" shape-rendering="auto"/><path fill="#000" d="`...)
-	b = c.appendPath(b)
-	return append(b, `"/></svg>`...)
+func (c Code) SVG() []byte { return c.AppendSVG(nil) }
+
+// AppendSVG appends what SVG returns.
+func (c *Code) AppendSVG(b []byte) []byte {
+	b = append(b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="`...)
+	b = append(c.AppendViewBox(b), `" shape-rendering="crispEdges"><rect width="`...)
+	b = append(appendInt(b, c.Size()), `" height="`...)
+	b = append(appendInt(b, c.Size()), `" rx="2" fill="#fff" shape-rendering="auto"/><path fill="none" stroke="#000" d="`...)
+	return append(c.AppendPath(b), `"/></svg>`...)
+}
+
+// AppendViewBox appends the viewBox that Path is drawn in.
+func (c *Code) AppendViewBox(b []byte) []byte {
+	b = appendInt(append(b, "0 0 "...), c.Size())
+	return appendInt(append(b, ' '), c.Size())
 }
 
 // WriteSVG writes what SVG returns.

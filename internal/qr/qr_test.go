@@ -157,32 +157,34 @@ func decode(t *testing.T, img image.Image) *gozxing.Result {
 	return result
 }
 
-var pathForm = regexp.MustCompile(`M(\d+) (\d+)h(\d+)v1h-(\d+)z`)
+var pathForm = regexp.MustCompile(`^M(\d+) (\d+)\.5h(\d+)|^m(-?\d+) ?(-?\d+)h(\d+)`)
 
-// rasterize draws Path by its own reading of it.
+// rasterize draws Path by its own reading of it, each line one module high.
 func rasterize(t *testing.T, c qr.Code, scale int) image.Image {
 	t.Helper()
 	img := image.NewGray(image.Rect(0, 0, c.Size()*scale, c.Size()*scale))
 	for i := range img.Pix {
 		img.Pix[i] = 0xff
 	}
-	path := c.Path()
-	if rest := pathForm.ReplaceAllString(path, ""); rest != "" {
-		t.Fatalf("Path has something else in it: %q", rest)
-	}
-	for _, m := range pathForm.FindAllStringSubmatch(path, -1) {
-		var n [4]int
-		for i := range n {
-			n[i], _ = strconv.Atoi(m[i+1])
+	x, y := 0, 0
+	for path := c.Path(); path != ""; {
+		m := pathForm.FindStringSubmatch(path)
+		if m == nil {
+			t.Fatalf("Path has something else in it: %.20q", path)
 		}
-		if n[2] != n[3] {
-			t.Fatalf("the run %q does not close", m[0])
+		var n [7]int
+		for i, s := range m[1:] {
+			n[i+1], _ = strconv.Atoi(s)
 		}
-		for y := range scale {
-			for x := range n[2] * scale {
-				img.SetGray(n[0]*scale+x, n[1]*scale+y, color.Gray{})
+		x, y = x+n[1]+n[4], y+n[2]+n[5]
+		long := n[3] + n[6]
+		for i := range scale {
+			for j := range long * scale {
+				img.SetGray(x*scale+j, y*scale+i, color.Gray{})
 			}
 		}
+		x += long
+		path = path[len(m[0]):]
 	}
 	return img
 }
@@ -254,8 +256,9 @@ func TestSVG(t *testing.T) {
 			Fill  string `xml:"fill,attr"`
 		} `xml:"rect"`
 		Path struct {
-			Fill string `xml:"fill,attr"`
-			D    string `xml:"d,attr"`
+			Fill   string `xml:"fill,attr"`
+			Stroke string `xml:"stroke,attr"`
+			D      string `xml:"d,attr"`
 		} `xml:"path"`
 	}
 	if err := xml.Unmarshal(c.SVG(), &doc); err != nil {
@@ -265,8 +268,8 @@ func TestSVG(t *testing.T) {
 	if doc.ViewBox != "0 0 "+size+" "+size || doc.Width != "" || doc.Crisp != "crispEdges" {
 		t.Errorf("SVG has viewBox %q, width %q, shape-rendering %q", doc.ViewBox, doc.Width, doc.Crisp)
 	}
-	if doc.Rect.Fill != "#fff" || doc.Rect.Width != size || doc.Path.Fill != "#000" || doc.Path.D != c.Path() {
-		t.Errorf("SVG draws %q on %q of width %q, want black on white of width %s", doc.Path.Fill, doc.Rect.Fill, doc.Rect.Width, size)
+	if doc.Rect.Fill != "#fff" || doc.Rect.Width != size || doc.Path.Stroke != "#000" || doc.Path.Fill != "none" || doc.Path.D != c.Path() {
+		t.Errorf("SVG draws %q on %q of width %q, want black on white of width %s", doc.Path.Stroke, doc.Rect.Fill, doc.Rect.Width, size)
 	}
 	var b bytes.Buffer
 	if err := c.WriteSVG(&b); err != nil || !bytes.Equal(b.Bytes(), c.SVG()) {
@@ -311,42 +314,108 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
-// TestVersion fixes how dense our codes are. A version more is four modules on a
-// side, and smaller ones.
+// TestVersion fixes how dense our codes are: a version more is four modules on a
+// side, and smaller ones. A host of 17 characters is the longest for version 4, with
+// a partner of four and the frames of half an hour; one of 25 has version 5.
 func TestVersion(t *testing.T) {
+	const code = "/3J98T56AWQ7KXV0EZR2MYB4CHD.1A.7QK2M9XW4T"
 	tests := []struct {
 		content string
 		version int
 	}{
-		{"https://link.example.com/c/acme/3J98T56AWQ7KXV0EZR2MYB4CHD.1A.7QK2M9XW4T", 5},
+		{"https://link.example.com/c/acme" + code, 4},
+		{"https://link7.example.com/c/acme" + code, 4},
+		{"https://link77.example.com/c/acme" + code, 5},
+		{"https://handoff.acme-bank.example/c/acme" + code, 5},           // a host of 25
+		{"https://handoff.acme-bank.example/c/acme-bank-uk" + code, 5},   // and the longest partner
+		{"https://handoff-1.acme-bank.example/c/acme-bank-uk" + code, 5}, // and two more
 		{"https://link.example.com/c/acme/0123456789ABCDEFGHJKMNPQRS", 4},
-		{"http://127.0.0.1:8080/c/acme/0123456789ABCDEFGHJKMNPQRS.1A.0123456789", 4},
-		{"https://handoff.verify.acme-bank.example/c/acme-bank-uk/0123456789ABCDEFGHJKMNPQRS.1A.0123456789", 5},
+		{"http://127.0.0.1:8080/c/acme" + code, 4},
+		{strings.Repeat("x", 213), 10},
+		{strings.Repeat("x", 214), 11}, // skip2's
 	}
 	for _, test := range tests {
-		if got := (encode(t, test.content).Modules() - 17) / 4; got != test.version {
+		c := encode(t, test.content)
+		if got := (c.Modules() - 17) / 4; got != test.version {
 			t.Errorf("Encode(%q) has version %d, want %d", test.content, got, test.version)
+		}
+		n := len(c.SVG())
+		if limit := map[int]int{4: 2048, 5: 2560}[test.version]; limit > 0 && n > limit {
+			t.Errorf("the SVG of %q has %d bytes, want at most %d", test.content, n, limit)
+		}
+		t.Logf("%q: version %d, an SVG of %d bytes", test.content, test.version, n)
+	}
+}
+
+// TestSegments reads the modes from the code's own bits: the code and the frame of a
+// link are in the mode that packs them.
+func TestSegments(t *testing.T) {
+	tests := []struct{ content, want string }{
+		{link, "byte 31, alphanumeric 41"},
+		{"https://link.example.com/c/acme/3J98T56AWQ7KXV0EZR2MYB4CHD.1A.7QK2M9XW4T", "byte 31, alphanumeric 41"},
+		{"https://link.example.com/c/acme/3J98T56AWQ7KXV0EZR2MYB4CHD", "byte 31, alphanumeric 27"},
+		{"HTTPS", "alphanumeric 5"},
+		{"HTTPs", "byte 5"},
+		{"ABCDEFGHIJKLMNOPa", "alphanumeric 16, byte 1"},
+		{"aABCDEFb", "byte 8"},
+	}
+	for _, test := range tests {
+		got, _ := segments(t, test.content)
+		if got != test.want {
+			t.Errorf("the segments of %q are %s, want %s", test.content, got, test.want)
 		}
 	}
 }
 
-// TestSegments reads the modes from the code's own bits. The encoder makes one
-// byte segment of a link like ours: it joins segments greedily, and a random code
-// has no run long enough to be worth a segment to it. The code part in one
-// alphanumeric segment would save a version (501 bits, which version 4 holds).
-func TestSegments(t *testing.T) {
-	tests := []struct{ content, want string }{
-		{link, "byte 32, numeric 10, alphanumeric 20, numeric 10"},
-		{"https://link.example.com/c/acme/3J98T56AWQ7KXV0EZR2MYB4CHD.1A.7QK2M9XW4T", "byte 72"},
-		{"https://link.example.com/c/acme/3J98T56AWQ7KXV0EZR2MYB4CHD", "byte 58"},
-	}
-	for _, test := range tests {
-		got, bits := segments(t, test.content)
-		if got != test.want {
-			t.Errorf("the segments of %q are %s, want %s", test.content, got, test.want)
+// TestShortest compares the choice of segments with every other one.
+func TestShortest(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	for range 300 {
+		// Runs of either kind, so that there is something to choose.
+		content := pick(r, "ab", r.IntN(4)) + pick(r, "AB", r.IntN(9)) + pick(r, "ab", r.IntN(3)) + pick(r, "AB", r.IntN(9)) + "c"
+		if len(content) > 16 {
+			continue
 		}
-		t.Logf("%q: %d modules on a side, %s, %d bits of data", test.content, encode(t, test.content).Modules(), got, bits)
+		for _, version := range []int{1, 10} {
+			least := 1 << 30
+			for modes := range 1 << len(content) {
+				if n, ok := lengthOf(content, modes, version); ok {
+					least = min(least, n)
+				}
+			}
+			segments, bits := qr.Shortest(content, version)
+			if bits != least || qr.Length(segments, version) != least {
+				t.Fatalf("%q in version %d takes %d bits as %v (%d by its own count), want %d", content, version, qr.Length(segments, version), segments, bits, least)
+			}
+		}
 	}
+}
+
+// lengthOf counts the bits of content, character i in bytes where bit i of modes is set.
+func lengthOf(content string, modes, version int) (bits int, ok bool) {
+	before := -1
+	chars := 0
+	for i := range content {
+		m := modes >> i & 1
+		if m == 0 && !strings.Contains(dense, content[i:i+1]) {
+			return 0, false
+		}
+		if m != before {
+			chars = 0
+			bits += 4 + [2][2]int{{9, 8}, {11, 16}}[version/10][m]
+		}
+		before = m
+		chars++
+		switch {
+		case m == 1:
+			bits += 8
+		case chars%2 == 1:
+			bits += 6
+		default:
+			bits += 5 // 11 for the two
+		}
+	}
+	return bits, true
 }
 
 // segments reads the segments of a code of version 1 to 9 (ISO/IEC 18004, tables
@@ -387,36 +456,34 @@ func segments(t *testing.T, content string) (list string, bits int) {
 	return strings.Join(found, ", "), at - 4
 }
 
+// FuzzEncode has gozxing read what Encode and Reference make of anything.
 func FuzzEncode(f *testing.F) {
 	f.Add(link)
 	f.Add("0")
+	f.Add("A/b.C")
+	f.Add(strings.Repeat("x", 213))
 	f.Fuzz(func(t *testing.T, content string) {
 		c, err := qr.Encode(content)
+		good := content != "" && len(content) <= qr.MaxContent && strings.IndexFunc(content, func(r rune) bool { return r >= 0x80 }) < 0
+		if (err == nil) != good {
+			t.Fatalf("Encode(%q) = %v", content, err)
+		}
 		if err != nil {
-			if content != "" && len(content) <= qr.MaxContent && strings.IndexFunc(content, func(r rune) bool { return r >= 0x80 }) < 0 {
-				t.Fatalf("Encode(%q) = %v", content, err)
-			}
 			return
 		}
-		if n := c.Modules(); n < 21 || n > 177 || (n-17)%4 != 0 {
-			t.Fatalf("Encode(%q) has %d modules on a side", content, n)
+		other, err := qr.Reference(content)
+		if err != nil {
+			t.Fatalf("Reference(%q) = %v", content, err)
+		}
+		for name, c := range map[string]qr.Code{"Encode": c, "Reference": other} {
+			if n := c.Modules(); n < 21 || n > 177 || (n-17)%4 != 0 {
+				t.Fatalf("%s(%q) has %d modules on a side", name, content, n)
+			}
+			if got := read(t, rasterize(t, c, 2)); got != content {
+				t.Fatalf("%s(%q) reads %q", name, content, got)
+			}
 		}
 	})
-}
-
-func BenchmarkEncode(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		encode(b, link)
-	}
-}
-
-func BenchmarkSVG(b *testing.B) {
-	c := encode(b, link)
-	b.ReportAllocs()
-	for b.Loop() {
-		c.SVG()
-	}
 }
 
 func BenchmarkPNG(b *testing.B) {
