@@ -25,7 +25,6 @@ func TestGuideInChromium(t *testing.T) {
 	}{
 		{"320", []browser.Trait{browser.Size(320, 800, 1)}},
 		{"768 forced", []browser.Trait{browser.Size(768, 1024, 1), browser.ForcedColors}},
-		{"1280", nil},
 		{"1280 dark", []browser.Trait{browser.Dark}},
 	} {
 		t.Run(window.name, func(t *testing.T) {

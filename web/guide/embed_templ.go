@@ -32,7 +32,7 @@ func embedding(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = heading("two-lines", "Two lines").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = heading("element", "The element").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
