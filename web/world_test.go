@@ -382,7 +382,9 @@ func send(t testing.TB, client *http.Client, r *http.Request) answer {
 	if err != nil {
 		t.Fatalf("%s %s: reading the answer: %v", r.Method, r.URL.Path, err)
 	}
-	return answer{Response: res, body: body, url: r.URL}
+	a := answer{Response: res, body: body, url: r.URL}
+	examine(t, r, a)
+	return a
 }
 
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
