@@ -34,7 +34,7 @@ func (d *display) act(c echo.Context, do func(context.Context, handoff.Secret) (
 	_, err := do(c.Request().Context(), displayKey(c))
 	switch code := handoff.CodeOf(err); {
 	case err == nil, code == handoff.CodeConflict, code == handoff.CodeGone:
-		return c.Redirect(http.StatusSeeOther, "/h/"+c.Param("key"))
+		return d.seeOther(c, "/h/"+c.Param("key"))
 	}
 	return err
 }

@@ -26,8 +26,8 @@ func render(c echo.Context, status int, page templ.Component) error {
 
 // page is what every page has, for whoever asks and nobody's handoff.
 func (s *site) page(c echo.Context) templates.Page {
-	lang := s.catalog.Match("", c.Request().Header.Get("Accept-Language"))
-	return templates.Page{T: s.catalog.Printer(lang, nil), Assets: s.pageAssets(), Demo: s.demo}
+	lang := s.language(c, "")
+	return templates.Page{T: s.catalog.Printer(lang, nil), Assets: s.pageAssets(), Languages: s.languages(c, lang), Demo: s.demo}
 }
 
 func (s *site) pageAssets() templates.Assets {
@@ -47,7 +47,8 @@ func (s *site) pageOf(c echo.Context, h handoff.Handoff) templates.Page {
 		return p
 	}
 	p = s.branded(p, owner, h.App)
-	lang := s.catalog.Match(h.Terms.Locale, c.Request().Header.Get("Accept-Language"))
+	lang := s.language(c, h.Terms.Locale)
+	p.Languages = s.languages(c, lang)
 	p.T = s.catalog.Printer(lang, owner.Texts).For(target(h.Terms.Scope))
 	p.SupportRef = h.SupportRef
 	return p

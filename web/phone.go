@@ -58,7 +58,7 @@ func (p *phone) land(c echo.Context) error {
 	l, err := p.handoffs.Land(c.Request().Context(), partnerID, handoff.Secret(c.Param("code")), opened,
 		handoff.Visitor{Owner: owner, Browser: by, Person: person})
 	if l.Mine != "" {
-		return c.Redirect(http.StatusSeeOther, "/p/"+l.Mine.Reveal())
+		return p.seeOther(c, "/p/"+l.Mine.Reveal())
 	}
 	elsewhere := handoff.CodeOf(err) == handoff.CodeConflict && err != nil
 	if err != nil && !elsewhere {
@@ -66,6 +66,7 @@ func (p *phone) land(c echo.Context) error {
 	}
 	h := l.Handoff
 	page := p.pageOf(c, h)
+	page.Languages = keep(page.Languages, stays(c, l.Opened))
 	wayOut := p.wayOut(h.Partner, c.Param("code"), l.Opened)
 	switch {
 	case !handoff.Allows(h.Terms.Scope, by.Class):
@@ -90,6 +91,20 @@ func (p *phone) land(c echo.Context) error {
 		Action: action + suffix, RejectAction: action + "/reject" + suffix,
 		Attempt: rand.Text(), Opened: l.Opened, Elsewhere: elsewhere,
 	}))
+}
+
+// stays is what the address of a landing says besides the language.
+func stays(c echo.Context, opened string) url.Values {
+	q := url.Values{}
+	for _, name := range []string{stayParam, tabletParam} {
+		if c.QueryParam(name) == "1" {
+			q.Set(name, "1")
+		}
+	}
+	if opened != "" {
+		q.Set(openedParam, opened)
+	}
+	return q
 }
 
 // wayOut is the link that leads from this browser to another one: the code
@@ -241,7 +256,7 @@ func (p *phone) claim(c echo.Context) error {
 	if err != nil {
 		return p.refused(c, h, err)
 	}
-	return c.Redirect(http.StatusSeeOther, "/p/"+key.Reveal())
+	return p.seeOther(c, "/p/"+key.Reveal())
 }
 
 // continueHere serves POST /h/:key/continue: this device goes on by itself.
@@ -255,7 +270,7 @@ func (p *phone) continueHere(c echo.Context) error {
 	if err != nil {
 		return p.refused(c, h, err)
 	}
-	return c.Redirect(http.StatusSeeOther, "/p/"+key.Reveal())
+	return p.seeOther(c, "/p/"+key.Reveal())
 }
 
 // reject serves POST /c/:partner/:code/reject: "This wasn't me", asked once more.
@@ -372,7 +387,7 @@ func (p *phone) open(c echo.Context) error {
 	if err != nil {
 		return p.refused(c, h, err)
 	}
-	return c.Redirect(http.StatusSeeOther, "/p/"+c.Param("claim"))
+	return p.seeOther(c, "/p/"+c.Param("claim"))
 }
 
 // store serves POST /p/:claim/store: the phone is on its way to the store.

@@ -20,6 +20,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/limit"
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/static"
+	"github.com/handoff-portal/handoff/templates"
 	"github.com/handoff-portal/handoff/web/guide"
 	"github.com/handoff-portal/handoff/web/openapi"
 )
@@ -59,6 +60,7 @@ type site struct {
 	handoffs *handoff.Service
 	partners *partner.Directory
 	catalog  *i18n.Catalog
+	menus    map[i18n.Lang][]templates.Language // never written to
 	assets   *static.Assets
 	brands   *brands
 	embed    *static.Embed
@@ -108,7 +110,7 @@ func New(c Config) (http.Handler, error) {
 		return nil, fmt.Errorf("building the association files: %w", err)
 	}
 	s := &site{
-		handoffs: c.Handoffs, partners: c.Partners, catalog: c.Catalog, assets: assets, brands: brands, embed: embed,
+		handoffs: c.Handoffs, partners: c.Partners, catalog: c.Catalog, menus: menus(c.Catalog), assets: assets, brands: brands, embed: embed,
 		hosts: applink.Hosts{Link: c.Link, Public: c.Public}, public: public, link: link, demo: c.Demo, log: c.Log,
 		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe, examines: c.Examines,
 	}

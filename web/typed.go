@@ -115,7 +115,7 @@ func (p *phone) typed(c echo.Context) error {
 	switch e := classified(err); {
 	case err == nil, e.Code == handoff.CodeConflict, e.Code == handoff.CodeGone:
 		// The landing says what became of it.
-		return c.Redirect(http.StatusSeeOther, "/c/"+c.Param("partner")+"/"+digits)
+		return p.seeOther(c, "/c/"+c.Param("partner")+"/"+digits)
 	case e.Code == handoff.CodeNotFound:
 		t.Wrong = true
 		return render(c, http.StatusNotFound, templates.TypedPage(t))
@@ -142,5 +142,5 @@ func (p *phone) returned(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusSeeOther, "/p/"+key.Reveal())
+	return p.seeOther(c, "/p/"+key.Reveal())
 }

@@ -577,7 +577,9 @@ func (p *person) press(a answer, testID string) answer {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return p.post(target.String(), values)
+	r := p.request(http.MethodPost, target.String(), values)
+	r.Header.Set("Referer", a.url.String()) // as our Referrer-Policy has it
+	return p.follow(r)
 }
 
 // scan is what the display's QR holds now, by the display's own picture.

@@ -1,0 +1,82 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"github.com/handoff-portal/handoff/internal/i18n"
+	"github.com/handoff-portal/handoff/templates"
+)
+
+// langParam is a person's own choice of language, from the menu on the page. It
+// is in the address, since a framed page can keep nothing anywhere else.
+const langParam = "lang"
+
+// language is what a page speaks: what the person chose, else what the partner
+// asked for, else what the browser prefers.
+func (s *site) language(c echo.Context, locale string) i18n.Lang {
+	if lang, ok := s.chosen(c); ok {
+		return lang
+	}
+	return s.catalog.Match(locale, c.Request().Header.Get("Accept-Language"))
+}
+
+// chosen is the language in the address, or in that of the page that asks: its
+// forms, its stream and the pages it leads to. Our Referrer-Policy has browsers
+// name it to ourselves, and to nobody else.
+func (s *site) chosen(c echo.Context) (i18n.Lang, bool) {
+	if lang, ok := s.catalog.Has(c.QueryParam(langParam)); ok {
+		return lang, true
+	}
+	from, err := url.Parse(c.Request().Referer())
+	if err != nil || from.Host != s.public.Host {
+		return "", false
+	}
+	return s.catalog.Has(from.Query().Get(langParam))
+}
+
+// menus are the language menus, one for each language that can be the current one.
+func menus(catalog *i18n.Catalog) map[i18n.Lang][]templates.Language {
+	all := make(map[i18n.Lang][]templates.Language)
+	for _, current := range catalog.Langs() {
+		for _, l := range catalog.Langs() {
+			all[current] = append(all[current], templates.Language{
+				Tag: string(l), Name: catalog.Name(l), Dir: catalog.Dir(l), Current: l == current, URL: templ.SafeURL("?" + langParam + "=" + string(l)),
+			})
+		}
+	}
+	return all
+}
+
+// languages is the menu of a page: the same page in each language. The answer to
+// a form has none, since its address alone leads elsewhere.
+func (s *site) languages(c echo.Context, current i18n.Lang) []templates.Language {
+	if m := c.Request().Method; m != http.MethodGet && m != http.MethodHead {
+		return nil
+	}
+	return s.menus[current]
+}
+
+// keep returns the menu with what else the page's address says.
+func keep(menu []templates.Language, q url.Values) []templates.Language {
+	if len(q) == 0 {
+		return menu
+	}
+	menu = slices.Clone(menu)
+	for i := range menu {
+		menu[i].URL += templ.SafeURL("&" + q.Encode())
+	}
+	return menu
+}
+
+// seeOther sends a browser on to another of our pages, in the language it chose.
+func (s *site) seeOther(c echo.Context, path string) error {
+	if lang, ok := s.chosen(c); ok {
+		path += "?" + langParam + "=" + string(lang)
+	}
+	return c.Redirect(http.StatusSeeOther, path)
+}
