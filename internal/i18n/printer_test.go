@@ -96,7 +96,7 @@ func TestMatch(t *testing.T) {
 		{"de-AT", "", "de"},
 		{"de_CH", "", "de"},
 		{"xx", "ar-EG,en;q=0.5", "ar"},
-		{"", "fr-FX;q=0.9, de;q=0.8", "de"},
+		{"", "eo;q=0.9, de;q=0.8", "de"},
 		{"", "en;q=0.1, de;q=0.9", "de"},
 		{"", "*", "en"},
 		{"not a tag", "de", "de"},
