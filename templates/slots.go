@@ -112,8 +112,17 @@ func (s State) storeText(p Page) string {
 	return p.T.T("display.store.other", "app", p.Brand.App)
 }
 
-// on says "on an iPhone": with its preposition, because languages inflect the two together.
+// on says "on an iPhone (France)", with the country where that is known.
 func (d Device) on(t i18n.Printer) string {
+	text := d.kind(t)
+	if country := t.Country(d.Country); country != "" {
+		text += " (" + country + ")"
+	}
+	return text
+}
+
+// kind says "on an iPhone": with its preposition, because languages inflect the two together.
+func (d Device) kind(t i18n.Printer) string {
 	switch {
 	case d.OS == "iOS" && d.Class == "mobile":
 		return t.T("on.iphone")

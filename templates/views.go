@@ -128,6 +128,7 @@ type Device struct {
 	Class   string // mobile, tablet or desktop
 	OS      string // iOS, Android, Windows …
 	Browser string // Chrome
+	Country string // ISO 3166-1 alpha-2; empty: not known
 }
 
 // Link is a code on its way by another route than the QR.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/handoff-portal/handoff/internal/applink"
 	"github.com/handoff-portal/handoff/internal/handoff"
 )
 
@@ -87,7 +86,7 @@ func (a *appAPI) claim(c echo.Context) error {
 			return err
 		}
 	}
-	by := applink.ParseBrowser(c.Request().UserAgent(), c.Request().Header)
+	by := a.visitor(c)
 	by.Class, by.InApp, by.Name = class, "", ""
 	var got handoff.AppClaim
 	err = a.guess(c, p, handoff.Secret(code), func() (bool, error) {

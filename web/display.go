@@ -144,7 +144,7 @@ func (s *site) state(h handoff.Handoff) (templates.State, error) {
 }
 
 func device(b handoff.Browser) templates.Device {
-	return templates.Device{Class: string(b.Class), OS: b.OS, Browser: b.Name}
+	return templates.Device{Class: string(b.Class), OS: b.OS, Browser: b.Name, Country: b.Country}
 }
 
 func storeOf(b handoff.Browser) string {
@@ -226,13 +226,15 @@ func returnURL(h handoff.Handoff) string {
 }
 
 // visitor is the browser of a request.
-func visitor(c echo.Context) handoff.Browser {
-	return applink.ParseBrowser(c.Request().UserAgent(), c.Request().Header)
+func (s *site) visitor(c echo.Context) handoff.Browser {
+	b := applink.ParseBrowser(c.Request().UserAgent(), c.Request().Header)
+	b.Country = s.country(c.Request())
+	return b
 }
 
 // show serves GET /h/:key.
 func (d *display) show(c echo.Context) error {
-	h, err := d.handoffs.Display(c.Request().Context(), displayKey(c), visitor(c))
+	h, err := d.handoffs.Display(c.Request().Context(), displayKey(c), d.visitor(c))
 	if err != nil && (h.ID == "" || publicCode(handoff.CodeOf(err)) != handoff.CodePlatformUnavailable) {
 		return err
 	}
@@ -259,7 +261,7 @@ func (d *display) show(c echo.Context) error {
 // on with this device's own link, it is the one that began. In a frame there is
 // no cookie; there the display's button opens a page that has one.
 func (d *display) beginHere(c echo.Context, h handoff.Handoff) error {
-	by := visitor(c)
+	by := d.visitor(c)
 	onPhone := by.Class == handoff.ClassMobile || by.Class == handoff.ClassTablet
 	if !onPhone || c.Request().Header.Get("Sec-Fetch-Dest") != "document" || !h.HasRoute(handoff.RouteLocal) {
 		return nil
@@ -282,7 +284,7 @@ func (d *display) view(c echo.Context, h handoff.Handoff) (templates.Display, er
 	if err != nil {
 		return templates.Display{}, err
 	}
-	by := visitor(c)
+	by := d.visitor(c)
 	v := templates.Display{
 		Page: d.pageOf(c, h), State: st, ID: string(h.ID), Seq: h.Seq, Status: string(h.Status),
 		TokenMode: h.Terms.CodeMode == handoff.CodeToken, Base: "/h/" + c.Param("key"),
@@ -351,7 +353,7 @@ func (d *display) png(c echo.Context) error {
 
 // picture is the code as of now, renewing what it carries if that nears its end.
 func (d *display) picture(c echo.Context, encode func(string) (qr.Code, error)) (qr.Code, error) {
-	h, err := d.handoffs.Display(c.Request().Context(), displayKey(c), visitor(c))
+	h, err := d.handoffs.Display(c.Request().Context(), displayKey(c), d.visitor(c))
 	if err != nil {
 		return qr.Code{}, err
 	}

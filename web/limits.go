@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"net/netip"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/text/language"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/limit"
@@ -49,6 +51,26 @@ func clientAddress(proxies []netip.Prefix) echo.IPExtractor {
 		trust = append(trust, echo.TrustIPRange(&net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(p.Bits(), a.BitLen())}))
 	}
 	return echo.ExtractIPFromXFFHeader(trust...)
+}
+
+// countryOf finds what country a request comes from: what one of our proxies says
+// in a header, and nobody else. Codes that stand for no country, such as XX, T1
+// and EU, are not known to be another one.
+func countryOf(proxies []netip.Prefix, header string) func(*http.Request) string {
+	return func(r *http.Request) string {
+		if header == "" {
+			return ""
+		}
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil || !slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) }) {
+			return ""
+		}
+		region, err := language.ParseRegion(r.Header.Get(header))
+		if err != nil || !region.IsCountry() || len(r.Header.Get(header)) != 2 {
+			return ""
+		}
+		return region.String()
+	}
 }
 
 // network is the network a request comes from.

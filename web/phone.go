@@ -37,8 +37,8 @@ const (
 
 // mobileVisitor is the browser of a request, where a person may have told that
 // the Mac it seems to be is a tablet.
-func mobileVisitor(c echo.Context) handoff.Browser {
-	b := visitor(c)
+func (p *phone) mobileVisitor(c echo.Context) handoff.Browser {
+	b := p.visitor(c)
 	if c.QueryParam(tabletParam) == "1" && b.Class == handoff.ClassDesktop && b.OS == "macOS" {
 		b.Class, b.OS = handoff.ClassTablet, "iPadOS"
 	}
@@ -51,7 +51,7 @@ func (p *phone) land(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	by := mobileVisitor(c)
+	by := p.mobileVisitor(c)
 	person := c.Request().Header.Get("Sec-Fetch-Mode") == "navigate"
 	partnerID := handoff.PartnerID(c.Param("partner"))
 	opened := c.QueryParam(openedParam)
@@ -225,7 +225,7 @@ func (p *phone) tap(c echo.Context) (handoff.Tap, error) {
 	if err != nil {
 		return handoff.Tap{}, err
 	}
-	by := mobileVisitor(c)
+	by := p.mobileVisitor(c)
 	return handoff.Tap{
 		Partner: handoff.PartnerID(c.Param("partner")), Code: handoff.Secret(c.Param("code")),
 		Opened: c.Request().PostFormValue("opened"), Attempt: handoff.Secret(c.Request().PostFormValue("attempt")),
@@ -265,7 +265,7 @@ func (p *phone) continueHere(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	by := visitor(c)
+	by := p.visitor(c)
 	h, key, err := p.handoffs.ContinueHere(c.Request().Context(), displayKey(c), handoff.Visitor{Owner: owner, Browser: by}, deviceInfo(owner, by))
 	if err != nil {
 		return p.refused(c, h, err)
@@ -475,7 +475,7 @@ func (p *phone) appLink(c echo.Context) error {
 		return handoff.Errorf(handoff.CodeNotFound, "no such path")
 	}
 	page = p.branded(page, owner, "")
-	by := visitor(c)
+	by := p.visitor(c)
 	a := templates.AppLink{Page: page, Way: templates.OpenTap, Store: storeOf(by)}
 	if app, ok := owner.App(""); ok {
 		a.StoreURL = templ.SafeURL(applink.StoreURL(by, app))

@@ -45,7 +45,10 @@ type Config struct {
 	Streams  *limit.Streams // those of this process
 	// TrustedProxies are whose X-Forwarded-For is believed; none: nobody's.
 	TrustedProxies []netip.Prefix
-	Demo           bool // every page says that nothing here is real
+	// CountryHeader is where one of them says what country a request comes from;
+	// empty: nowhere.
+	CountryHeader string
+	Demo          bool // every page says that nothing here is real
 	// Examines reports whether a key is handoff doctor's, and the origin that it
 	// wants to see framed. Nil: none is.
 	Examines func(key string) (parent string, ok bool)
@@ -70,6 +73,7 @@ type site struct {
 	limiter  Limiter
 	streams  *limit.Streams
 	address  echo.IPExtractor
+	country  func(*http.Request) string
 	demo     bool
 	examines func(key string) (parent string, ok bool)
 	log      *slog.Logger
@@ -112,7 +116,8 @@ func New(c Config) (http.Handler, error) {
 	s := &site{
 		handoffs: c.Handoffs, partners: c.Partners, catalog: c.Catalog, menus: menus(c.Catalog), assets: assets, brands: brands, embed: embed,
 		hosts: applink.Hosts{Link: c.Link, Public: c.Public}, public: public, link: link, demo: c.Demo, log: c.Log,
-		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe, examines: c.Examines,
+		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe,
+		country: countryOf(c.TrustedProxies, c.CountryHeader), examines: c.Examines,
 	}
 	docs, err := guide.New(guide.Config{Public: c.Public, Link: c.Link, Assets: assets, Embed: embed, Document: openapi.For(c.Public, c.Link), Demo: c.Demo})
 	if err != nil {

@@ -65,6 +65,7 @@ type setting struct {
 	rates        limit.Rates        // zero: more than any test asks for
 	streams      limit.StreamLimits // the same
 	proxies      []netip.Prefix
+	country      string // the header in which they say the country
 	tune         func(*http.Server)
 	log          io.Writer // in place of world.logs, and without debug lines
 	textLog      bool      // lines as people read them
@@ -254,7 +255,7 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	h, err := web.New(web.Config{
 		Handoffs: w.handoff, Partners: directory(t, s, w), Changes: w.hub, Catalog: catalog,
 		Public: w.public, Link: w.link, Frame: s.frame, Log: log,
-		Limiter: limiter(t, s, w.clock.now), Streams: streams(s), TrustedProxies: s.proxies, Observe: w.counted.Request,
+		Limiter: limiter(t, s, w.clock.now), Streams: streams(s), TrustedProxies: s.proxies, CountryHeader: s.country, Observe: w.counted.Request,
 	})
 	if err != nil {
 		t.Fatalf("web.New() error = %v", err)
@@ -502,7 +503,8 @@ type person struct {
 	t      testing.TB
 	agent  string
 	client *http.Client
-	accept string // Accept-Language
+	accept string      // Accept-Language
+	header http.Header // what a proxy on the way adds
 }
 
 func (w *world) person(agent string) *person {
@@ -510,7 +512,7 @@ func (w *world) person(agent string) *person {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &person{t: w.t, agent: agent, accept: "en", client: &http.Client{Jar: jar, CheckRedirect: stay}}
+	return &person{t: w.t, agent: agent, accept: "en", header: http.Header{}, client: &http.Client{Jar: jar, CheckRedirect: stay}}
 }
 
 func (p *person) request(method, address string, form url.Values) *http.Request {
@@ -523,6 +525,7 @@ func (p *person) request(method, address string, form url.Values) *http.Request 
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	r.Header = p.header.Clone()
 	r.Header.Set("User-Agent", p.agent)
 	r.Header.Set("Accept-Language", p.accept)
 	r.Header.Set("Sec-Fetch-Mode", "navigate")

@@ -104,7 +104,7 @@ func newPortal(p parts) (*portal, error) {
 	handler, err := web.New(web.Config{
 		Handoffs: service, Partners: partners, Changes: hub, Catalog: catalog,
 		Public: p.config.PublicURL, Link: p.config.LinkURL, Frame: p.config.Frames, Demo: p.demo, Log: p.log,
-		Limiter: limiter, Streams: streams, TrustedProxies: p.config.TrustedProxies, Observe: counted.Request,
+		Limiter: limiter, Streams: streams, TrustedProxies: p.config.TrustedProxies, CountryHeader: p.config.CountryHeader, Observe: counted.Request,
 		Examines: func(key string) (string, bool) { return doctor.ReadKey(keys, key, service.Now()) },
 	})
 	if err != nil {

@@ -29,6 +29,9 @@ type Config struct {
 	Listen         string // host:port
 	InternalListen string
 	TrustedProxies []netip.Prefix
+	// CountryHeader is the header in which a trusted proxy says what country a
+	// request comes from, as ISO 3166-1 alpha-2; empty: none does.
+	CountryHeader string
 
 	// ServerKeys are 32 bytes each in standard base64, newest first, at least one.
 	ServerKeys []handoff.Secret

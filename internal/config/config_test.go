@@ -68,6 +68,7 @@ func TestLoadFull(t *testing.T) {
 		PublicURL: "https://go.example.com", LinkURL: "https://link.example.com",
 		Listen: "127.0.0.1:8181", InternalListen: "127.0.0.1:9191",
 		TrustedProxies: prefix("10.0.0.0/8"),
+		CountryHeader:  "CF-IPCountry",
 		ServerKeys:     []handoff.Secret{handoff.Secret(key('n')), handoff.Secret(key('o'))},
 		Store:          config.Store{Kind: config.StoreFile, Path: filepath.Join("testdata", "data", "handoff.db")},
 		Frames:         7 * time.Second,

@@ -84,6 +84,8 @@ func TestFaults(t *testing.T) {
 		{[]edit{{"", "trusted_proxies: [10.0.0.0/8, proxy, 10.1.2.3/8]"}}, "13:31: trusted_proxies[1]: \"proxy\" is no range of addresses\n" +
 			"13:38: trusted_proxies[2]: 10.1.2.3/8 has bits beyond its length; 10.0.0.0/8 is meant, perhaps"},
 		{[]edit{{"", "trusted_proxies: 10.0.0.0/8"}}, "13:18: trusted_proxies: a list is needed here"},
+		{[]edit{{"", "country_header: CF-IPCountry"}}, "13:17: country_header: whoever asks could write a country of their own"},
+		{[]edit{{"", "trusted_proxies: [10.0.0.0/8]\ncountry_header: \"CF IPCountry\""}}, "14:17: country_header: \"CF IPCountry\" is not the name of a header"},
 		{[]edit{{"", "trusted_proxies: [0.0.0.0/0]"}}, "13:19: trusted_proxies[0]: 0.0.0.0/0 would let anybody write their own address"},
 		{[]edit{{"", "egress_allow: [10.0.0.0/33]"}}, `13:16: egress_allow[0]: "10.0.0.0/33" is no range of addresses`},
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/mail"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,12 +19,15 @@ import (
 	"github.com/handoff-portal/handoff/internal/partner"
 )
 
+// headerName is a field name as proxies write it (RFC 9110 §5.1, without the odd ones).
+var headerName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,63}$`)
+
 // config reads the whole file.
 func (r *reader) config(root value) *Config {
 	if !root.there() {
 		return &Config{}
 	}
-	s := root.section("public_url", "link_url", "listen", "internal_listen", "trusted_proxies", "server_keys", "store", "redis",
+	s := root.section("public_url", "link_url", "listen", "internal_listen", "trusted_proxies", "country_header", "server_keys", "store", "redis",
 		"frames", "egress_allow", "limits", "sms", "mail", "platform", "partners")
 	c := &Config{
 		Listen:         s.get("listen").address("127.0.0.1:8080"),
@@ -44,6 +48,16 @@ func (r *reader) config(root value) *Config {
 	for i, p := range c.TrustedProxies {
 		if p.Bits() == 0 {
 			s.get("trusted_proxies").list()[i].fault("name the proxies' own ranges", "%s would let anybody write their own address", p)
+		}
+	}
+	if v := s.get("country_header"); v.there() {
+		name, _ := v.text()
+		c.CountryHeader = name
+		switch {
+		case !headerName.MatchString(c.CountryHeader):
+			v.fault("write the name of the header that your proxy sets, such as CF-IPCountry", "%q is not the name of a header", c.CountryHeader)
+		case len(c.TrustedProxies) == 0:
+			v.fault("name the proxies that set it in trusted_proxies", "whoever asks could write a country of their own")
 		}
 	}
 	c.partners(s)

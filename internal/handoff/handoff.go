@@ -116,6 +116,9 @@ type Browser struct {
 	OS    string // Windows
 	Class Class
 	InApp string // the app whose in-app browser this is, such as Instagram
+	// Country is where its network is, ISO 3166-1 alpha-2, as a configured proxy
+	// says; empty: not known. It is not of the User-Agent.
+	Country string
 }
 
 // Cause says why a handoff failed or a claim ended.

@@ -194,7 +194,7 @@ func (h Handoff) Take(c Claim, code Hash, number Sealed, risk bool, now time.Tim
 	if h.Burnt >= MaxBurnt {
 		return h, Gone(ReasonReplaced)
 	}
-	asks := refused || h.Terms.Confirmation.Asks(c.asksAs(rc.Route), risk || h.claimedBefore(c.Owner))
+	asks := refused || h.Terms.Confirmation.Asks(c.asksAs(rc.Route), risk || h.claimedBefore(c.Owner) || h.abroad(c))
 	c.Route, c.At = rc.Route, now
 	c.Until = now.Add(c.lease())
 	if asks {
@@ -223,6 +223,12 @@ func (c Claim) lease() time.Duration {
 		return AppLease
 	}
 	return PhoneLease
+}
+
+// abroad reports whether c comes from another country than the display: a sign of
+// risk. One that is not known is none.
+func (h Handoff) abroad(c Claim) bool {
+	return h.Asker.Country != "" && c.By.Country != "" && h.Asker.Country != c.By.Country
 }
 
 // claimedBefore reports whether another device ever claimed: a sign of risk.

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
 	"golang.org/x/text/unicode/bidi"
 )
 
@@ -157,6 +159,21 @@ func (p Printer) Number(n int) string {
 		}
 		return p.tongue.digits[r-'0']
 	}, s)
+}
+
+// Country returns the name of a country, given by its ISO 3166-1 alpha-2 code, in
+// the language printed: English where CLDR has no names in it. Empty for none.
+func (p Printer) Country(code string) string {
+	region, err := language.ParseRegion(code)
+	if err != nil || p.tongue == nil {
+		return ""
+	}
+	if namer := display.Regions(p.tongue.tag); namer != nil {
+		if name := namer.Name(region); name != "" {
+			return name
+		}
+	}
+	return display.English.Regions().Name(region)
 }
 
 // Ago says how long ago something was: "a moment ago" within 45 seconds, then in

@@ -155,11 +155,11 @@ func (e event) domain() handoff.Event {
 }
 
 func storedBrowser(b handoff.Browser) browser {
-	return browser{Name: b.Name, OS: b.OS, Class: string(b.Class), InApp: b.InApp}
+	return browser{Name: b.Name, OS: b.OS, Class: string(b.Class), InApp: b.InApp, From: b.Country}
 }
 
 func (b browser) domain() handoff.Browser {
-	return handoff.Browser{Name: b.Name, OS: b.OS, Class: handoff.Class(b.Class), InApp: b.InApp}
+	return handoff.Browser{Name: b.Name, OS: b.OS, Class: handoff.Class(b.Class), InApp: b.InApp, Country: b.From}
 }
 
 func storedCode(c handoff.RouteCode) code {

@@ -115,6 +115,7 @@ type browser struct {
 	OS    string `json:"os,omitzero"`
 	Class string `json:"c,omitzero"`
 	InApp string `json:"in,omitzero"`
+	From  string `json:"at,omitzero"` // the country
 }
 
 type code struct {

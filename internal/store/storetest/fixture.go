@@ -36,7 +36,7 @@ func Handoff(n int) handoff.Handoff {
 		Deadline:    made.Add(15 * time.Minute),
 		DisplayHash: hash("display"),
 		DisplayKey:  make(handoff.Sealed, 60),
-		Asker:       handoff.Browser{Name: "Chrome", OS: "Windows", Class: handoff.ClassDesktop},
+		Asker:       handoff.Browser{Name: "Chrome", OS: "Windows", Class: handoff.ClassDesktop, Country: "FR"},
 		DisplayedAt: made.Add(time.Second),
 		FrameKeyID:  "00000000",
 		Codes: []handoff.RouteCode{
