@@ -10,6 +10,8 @@ import (
 const (
 	awaitEvery = 50 * time.Millisecond
 	awaitMost  = 10 * time.Second
+	// finishEvery is how often a step that could not be saved is tried to be.
+	finishEvery = 250 * time.Millisecond
 )
 
 // step makes one upstream step for a handoff, alone: it reserves it in the
@@ -36,8 +38,9 @@ func (s *Service) step(ctx context.Context, h Handoff, before rule, do func(cont
 	ctx = context.WithoutCancel(ctx)
 	calls, cancel := context.WithTimeout(ctx, WorkLease-5*time.Second)
 	defer cancel()
+	reserved := s.now()
 	apply, upstream := do(calls, h)
-	h, err = s.update(ctx, id, func(h Handoff, now time.Time) (Handoff, error) {
+	h, err = s.finish(ctx, id, reserved, func(h Handoff, now time.Time) (Handoff, error) {
 		h, err := h.Done(mine)
 		if err != nil || apply == nil {
 			return h, err
@@ -55,6 +58,21 @@ func (s *Service) step(ctx context.Context, h Handoff, before rule, do func(cont
 		return s.await(ctx, id)
 	}
 	return h, err
+}
+
+// finish saves what came of a step. A store that does not answer is asked again as
+// long as the reservation holds: a token that was paid for with a connect token is
+// worth waiting for. One that had saved it at the first try finds the reservation
+// gone, which is errOvertaken, and then await finds what was saved.
+func (s *Service) finish(ctx context.Context, id ID, reserved time.Time, r rule) (Handoff, error) {
+	for {
+		h, err := s.update(ctx, id, r)
+		if CodeOf(err) != CodeStoreUnavailable || s.now().Sub(reserved) > WorkLease-time.Second {
+			return h, err
+		}
+		s.log.WarnContext(ctx, "step_not_saved_yet", "handoff", id, "error", err)
+		time.Sleep(finishEvery)
+	}
 }
 
 // rule is a change of a handoff, as Store.Update takes it.

@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long anything may take that has no limit of its own.
-const patience = 40 * time.Second
+const patience = 2 * time.Minute
 
 // long reports whether the long form of a test is wanted.
 func long() bool { return os.Getenv("HANDOFF_LONG") != "" }

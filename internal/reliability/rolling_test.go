@@ -39,7 +39,7 @@ func TestRollingRestart(t *testing.T) {
 	}
 	startNginx(t, front, processes)
 
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience+time.Duration(handoffs)*time.Second/2)
 	defer cancel()
 	client := patientClient()
 	stories, errs := make([]*story, handoffs), make([]error, handoffs)

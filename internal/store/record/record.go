@@ -7,8 +7,8 @@
 //
 // Programs of two versions may share a store. One that adds a field raises
 // Version: an older program then decodes what it knows, and Rewrite lets it
-// save the record without dropping the rest. That holds for fields at the top
-// of a record; one inside a claim or a code goes with that claim or code.
+// save the record without dropping the rest, wherever it is: what is inside a claim
+// or a code stays with that claim or code, and goes with it.
 package record
 
 import (
@@ -16,8 +16,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
-	"strings"
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
@@ -50,16 +48,12 @@ func Unmarshal(b []byte) (handoff.Handoff, error) {
 }
 
 // Rewrite returns the stored form of h, to take the place of old. If a newer
-// program wrote old, its version and the top-level fields that this program
-// does not know are kept.
+// program wrote old, its version and the fields that this program does not know are
+// kept.
 func Rewrite(old []byte, h handoff.Handoff) ([]byte, error) {
 	b, err := Marshal(h)
 	if err != nil || bytes.HasPrefix(old, prefix()) {
 		return b, err
-	}
-	var was, is map[string]json.RawMessage
-	if err := json.Unmarshal(old, &was); err != nil {
-		return nil, fmt.Errorf("decoding the record of handoff %s: %w", h.ID, err)
 	}
 	var head struct {
 		V int `json:"v"`
@@ -70,47 +64,16 @@ func Rewrite(old []byte, h handoff.Handoff) ([]byte, error) {
 	if head.V <= Version {
 		return b, nil
 	}
-	if err := json.Unmarshal(b, &is); err != nil {
-		return nil, fmt.Errorf("encoding handoff %s: %w", h.ID, err)
+	kept, err := keep(old, b)
+	if err != nil {
+		return nil, fmt.Errorf("keeping what a newer program wrote of handoff %s: %w", h.ID, err)
 	}
-	ours := known()
-	for name := range was {
-		if ours[strings.ToLower(name)] { // the decoder takes names in any case
-			delete(was, name)
-		}
-	}
-	delete(is, "v")
-	var buf bytes.Buffer
-	fmt.Fprintf(&buf, `{"v":%d`, head.V)
-	for _, fields := range []map[string]json.RawMessage{is, was} {
-		for name, value := range fields {
-			quoted, err := json.Marshal(name)
-			if err != nil {
-				return nil, fmt.Errorf("encoding handoff %s: %w", h.ID, err)
-			}
-			buf.WriteByte(',')
-			buf.Write(quoted)
-			buf.WriteByte(':')
-			buf.Write(value)
-		}
-	}
-	buf.WriteByte('}')
-	return buf.Bytes(), nil
+	return fmt.Appendf(nil, `{"v":%d,%s`, head.V, kept[1:]), nil
 }
 
 // prefix is how a record of this version begins. The comma keeps version 1 apart
 // from version 10.
 func prefix() []byte { return fmt.Appendf(nil, `{"v":%d,`, Version) }
-
-// known are the names of a record's top-level fields, all of them lower case.
-func known() map[string]bool {
-	names := make(map[string]bool)
-	for f := range reflect.TypeFor[handoffRecord]().Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		names[name] = true
-	}
-	return names
-}
 
 // Decoy returns the record of a handoff of ordinary size that is nobody's. A
 // store decodes it where there is no record, so that a key that never was takes
