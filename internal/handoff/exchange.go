@@ -14,12 +14,13 @@ const (
 )
 
 // Begin reserves the next upstream step for one caller: nobody else makes one
-// until it is done or its lease is over. CodeConflict while somebody does.
+// until it is done or its lease is over. CodeConflict while somebody does. A caller
+// who never heard that it has the reservation may begin again.
 func (h Handoff) Begin(by Hash, now time.Time) (Handoff, error) {
 	if err := h.live(now); err != nil {
 		return h, err
 	}
-	if h.Work != nil && now.Before(h.Work.Until) {
+	if h.Work != nil && h.Work.By != by && now.Before(h.Work.Until) {
 		return h, errBusy
 	}
 	h.Work = &Work{By: by, Until: now.Add(WorkLease)}

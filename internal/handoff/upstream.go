@@ -10,8 +10,11 @@ import (
 const (
 	awaitEvery = 50 * time.Millisecond
 	awaitMost  = 10 * time.Second
-	// finishEvery is how often a step that could not be saved is tried to be.
-	finishEvery = 250 * time.Millisecond
+	// insistEvery is how often a store that does not answer is asked again, and
+	// reserveMost how long for a reservation, which would otherwise hold everybody up
+	// if it was made and nobody heard.
+	insistEvery = 250 * time.Millisecond
+	reserveMost = 2 * time.Second
 )
 
 // step makes one upstream step for a handoff, alone: it reserves it in the
@@ -22,7 +25,7 @@ const (
 func (s *Service) step(ctx context.Context, h Handoff, before rule, do func(context.Context, Handoff) (rule, error)) (Handoff, error) {
 	mine := HashOf(newCapability())
 	id := h.ID
-	h, err := s.update(ctx, id, func(h Handoff, now time.Time) (Handoff, error) {
+	h, err := s.insist(ctx, id, reserveMost, func(h Handoff, now time.Time) (Handoff, error) {
 		h, err := h.Begin(mine, now)
 		if err != nil {
 			return h, err
@@ -40,7 +43,10 @@ func (s *Service) step(ctx context.Context, h Handoff, before rule, do func(cont
 	defer cancel()
 	reserved := s.now()
 	apply, upstream := do(calls, h)
-	h, err = s.finish(ctx, id, reserved, func(h Handoff, now time.Time) (Handoff, error) {
+	// What came of it is worth insisting on while the reservation holds: it was paid
+	// for with a connect token. Had it been saved at a try whose answer was lost, the
+	// reservation is gone, and await finds it.
+	h, err = s.insist(ctx, id, WorkLease-time.Second-s.now().Sub(reserved), func(h Handoff, now time.Time) (Handoff, error) {
 		h, err := h.Done(mine)
 		if err != nil || apply == nil {
 			return h, err
@@ -60,18 +66,17 @@ func (s *Service) step(ctx context.Context, h Handoff, before rule, do func(cont
 	return h, err
 }
 
-// finish saves what came of a step. A store that does not answer is asked again as
-// long as the reservation holds: a token that was paid for with a connect token is
-// worth waiting for. One that had saved it at the first try finds the reservation
-// gone, which is errOvertaken, and then await finds what was saved.
-func (s *Service) finish(ctx context.Context, id ID, reserved time.Time, r rule) (Handoff, error) {
+// insist applies a rule, and asks a store that does not answer again, for as long as
+// most. The rule may have been applied at a try whose answer was lost.
+func (s *Service) insist(ctx context.Context, id ID, most time.Duration, r rule) (Handoff, error) {
+	began := s.now()
 	for {
 		h, err := s.update(ctx, id, r)
-		if CodeOf(err) != CodeStoreUnavailable || s.now().Sub(reserved) > WorkLease-time.Second {
+		if CodeOf(err) != CodeStoreUnavailable || s.now().Sub(began) > most || ctx.Err() != nil {
 			return h, err
 		}
 		s.log.WarnContext(ctx, "step_not_saved_yet", "handoff", id, "error", err)
-		time.Sleep(finishEvery)
+		time.Sleep(insistEvery)
 	}
 }
 

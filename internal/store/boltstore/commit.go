@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
+
+	"github.com/handoff-portal/handoff/internal/handoff"
 )
 
 // maxBatch is how many writes share one commit, so that under a flood the first
@@ -114,7 +117,7 @@ func (s *Store) commit(batch []*write) {
 func (s *Store) try(batch []*write) (spoilt *write, err error) {
 	tx, err := s.db.Begin(true)
 	if err != nil {
-		return nil, fmt.Errorf("writing to the store %s: %w", s.path, err)
+		return nil, s.unwritten(err)
 	}
 	defer func() {
 		if tx.DB() != nil {
@@ -132,10 +135,21 @@ func (s *Store) try(batch []*write) (spoilt *write, err error) {
 		return nil, nil
 	}
 	if err := tx.Commit(); err != nil {
-		return nil, fmt.Errorf("writing to the store %s: %w", s.path, err)
+		return nil, s.unwritten(err)
 	}
 	return nil, nil
 }
+
+// unwritten is what a caller is told of a disk that takes nothing: full, read-only or
+// broken. It may take more later.
+func (s *Store) unwritten(err error) error {
+	e := handoff.Errorf(handoff.CodeStoreUnavailable, "the portal's store takes nothing just now")
+	e.RetryAfter, e.Err = fullRetry, fmt.Errorf("writing to the store %s: %w", s.path, err)
+	return e
+}
+
+// fullRetry is when to try a disk again that took nothing.
+const fullRetry = 5 * time.Second
 
 // run makes the change, and reports whether it went well. A panic belongs to the
 // goroutine that asked for the change, which knows how to recover from it.

@@ -49,8 +49,8 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("%d creates went well before the file reached %d bytes, want some", saved, limit)
 		}
 		full := storetest.Handoff(saved + 1)
-		if err := s.Create(t.Context(), big(saved+1)); err == nil {
-			t.Errorf("Create on a full disk = %v, want an error", err)
+		if err := s.Create(t.Context(), big(saved+1)); handoff.CodeOf(err) != handoff.CodeStoreUnavailable {
+			t.Errorf("Create on a full disk = %v, want code %s", err, handoff.CodeStoreUnavailable)
 		}
 		if _, err := s.Get(t.Context(), full.ID); handoff.CodeOf(err) != handoff.CodeNotFound {
 			t.Errorf("Get(handoff whose Create failed) = %v, want code %s", err, handoff.CodeNotFound)

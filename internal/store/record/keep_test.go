@@ -114,7 +114,10 @@ func TestRewriteKeepsWhatIsInside(t *testing.T) {
 		}, without(all, ".claim.pick")},
 		{"a token renewed", func(h *handoff.Handoff) { h.Connect.Sealed = handoff.Sealed("renewed") }, without(all, ".conn")},
 		{"a step done", func(h *handoff.Handoff) { h.Work = nil }, without(all, ".work")},
-		{"a message sent", func(h *handoff.Handoff) { h.Outbox[1].Sends[0].State = handoff.SendDelivered; h.Outbox[1].Sending = nil }, without(all, ".out[1].now")},
+		{"a message sent", func(h *handoff.Handoff) {
+			h.Outbox[1].Sends[0].State = handoff.SendDelivered
+			h.Outbox[1].Sending = nil
+		}, without(all, ".out[1].now")},
 		{"a hint taken back", func(h *handoff.Handoff) { h.Hint = handoff.Hint{} }, all},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
