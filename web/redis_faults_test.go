@@ -65,12 +65,12 @@ func TestRedisFaults(t *testing.T) {
 		},
 		"read-only": {
 			breakIt: func(t *testing.T, c *redis.Client, _ *redistest.Proxy) {
-				if err := c.SlaveOf(t.Context(), "127.0.0.1", "1").Err(); err != nil {
+				if err := c.ReplicaOf(t.Context(), "127.0.0.1", "1").Err(); err != nil {
 					t.Fatal(err)
 				}
 			},
 			mend: func(t *testing.T, c *redis.Client, _ *redistest.Proxy) {
-				if err := c.SlaveOf(t.Context(), "NO", "ONE").Err(); err != nil {
+				if err := c.ReplicaOf(t.Context(), "NO", "ONE").Err(); err != nil {
 					t.Fatal(err)
 				}
 			},
@@ -174,7 +174,7 @@ func TestRedisLosesAnswers(t *testing.T) {
 		}
 		proxy.Set(redistest.Pass)
 		h := s.stored()
-		counts := map[handoff.EventType]int{}
+		counts := make(map[handoff.EventType]int)
 		for _, e := range h.Events {
 			counts[e.Type]++
 		}
