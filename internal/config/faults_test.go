@@ -13,7 +13,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/config"
 )
 
-// base is the least that loads without a word.
+// base is the least that loads; with noProxies, without a word.
 const base = `public_url: https://go.example.com
 link_url: https://link.example.com
 server_keys: [env:HANDOFF_KEY]
@@ -27,6 +27,9 @@ partners:
         name: Acme
         web_url: https://app.acme.example/handoff
 `
+
+// noProxies says that nothing stands before the portal.
+const noProxies = "trusted_proxies: []\n"
 
 const print32 = "14:6D:E9:83:C5:73:06:50:D8:EE:B9:95:2F:34:FC:64:16:A0:83:42:E6:1D:BE:A8:8A:04:96:B2:3F:CF:44:E5"
 
@@ -244,7 +247,7 @@ func brief(t *testing.T, faults config.Faults) []string {
 func show(text string) string { return "\n" + text }
 
 func TestBaseHasNoFaults(t *testing.T) {
-	c, err := config.Parse("handoff.yaml", []byte(base), getenv)
+	c, err := config.Parse("handoff.yaml", []byte(base+noProxies), getenv)
 	if err != nil || len(c.Warnings) > 0 {
 		t.Errorf("Parse(base) = %v, warnings %v, want neither", err, c.Warnings)
 	}
@@ -258,6 +261,11 @@ func TestWarnings(t *testing.T) {
 	}{
 		{[]edit{{"link_url", ""}}, "1:13: public_url: public_url and link_url are one host: a tap on a page stays in the browser and opens no app"},
 		{[]edit{{"link_url", "link_url: https://go.example.com:8443"}}, "2:11: link_url: public_url and link_url are one host: a tap on a page stays in the browser and opens no app"},
+		{nil, "1:13: public_url: trusted_proxies is not set: behind a proxy all people would count as one network and share its limits"},
+		{
+			[]edit{{"public_url", "public_url: http://localhost:8080"}, {"link_url", ""}, {"", "listen: :8080"}},
+			"13:9: listen: trusted_proxies is not set: behind a proxy all people would count as one network and share its limits",
+		},
 		{[]edit{{"", second}}, "13:5: partners[1]: acme, two use one platform credential, so they trust each other"},
 		{[]edit{{"", strings.Replace(second, "keys:", "platform: {version: v1, api_url: https://us.example.com/captain/api, client_id: env:GBG_CLIENT_ID, client_secret: env:GBG_CLIENT_SECRET}, keys:", 1)}}, "13:5: partners[1]: acme, two use one platform credential, so they trust each other"},
 		{[]edit{{"", "store: 'memory:'"}}, "13:8: store: handoffs in memory end with the process"},
@@ -265,6 +273,9 @@ func TestWarnings(t *testing.T) {
 	}
 	for _, test := range tests {
 		text := apply(t, test.edits...)
+		if !strings.Contains(test.want, "trusted_proxies") {
+			text += noProxies
+		}
 		c, err := config.Parse("handoff.yaml", []byte(text), getenv)
 		if err != nil {
 			t.Errorf("Parse(%s) = %v", show(text), err)
@@ -331,7 +342,7 @@ func TestTooManyApps(t *testing.T) {
 		}
 		return strings.Join(lines, "\n")
 	}
-	c, err := config.Parse("handoff.yaml", []byte(text(235)), getenv)
+	c, err := config.Parse("handoff.yaml", []byte(text(235)+"\n"+noProxies), getenv)
 	if err != nil || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Message, "assetlinks.json") {
 		t.Errorf("Parse of 235 apps = %v, want a warning of the size of assetlinks.json", err)
 	}

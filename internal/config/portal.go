@@ -42,13 +42,9 @@ func (r *reader) config(root value) *Config {
 		Mail:           s.get("mail").mail(),
 	}
 	c.hosts(s)
+	c.proxies(s)
 	if c.Listen == c.InternalListen && !strings.HasSuffix(c.Listen, ":0") {
 		s.get("internal_listen").fault("give each its own port", "the internal listener has the address of the public one")
-	}
-	for i, p := range c.TrustedProxies {
-		if p.Bits() == 0 {
-			s.get("trusted_proxies").list()[i].fault("name the proxies' own ranges", "%s would let anybody write their own address", p)
-		}
 	}
 	if v := s.get("country_header"); v.there() {
 		name, _ := v.text()
@@ -82,6 +78,28 @@ func (c *Config) hosts(s section) {
 		}
 		at.warn("give link_url a host of its own", "public_url and link_url are one host: a tap on a page stays in the browser and opens no app")
 	}
+}
+
+// proxies checks who is believed about where people come from. Without a word of
+// proxies, everybody behind one counts as one network, and shares its limits.
+func (c *Config) proxies(s section) {
+	at := s.get("trusted_proxies")
+	for i, p := range c.TrustedProxies {
+		if p.Bits() == 0 {
+			at.list()[i].fault("name the proxies' own ranges", "%s would let anybody write their own address", p)
+		}
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	https := strings.HasPrefix(c.PublicURL, "https:")
+	if at.there() || err != nil || (!https && partner.Loopback(host)) {
+		return
+	}
+	const remedy = "list the addresses your proxy connects from, as in trusted_proxies: [10.0.0.0/8], or write [] if there is none"
+	why := s.get("listen")
+	if https {
+		why = s.get("public_url") // something in front of the portal has to do TLS
+	}
+	why.warn(remedy, "trusted_proxies is not set: behind a proxy all people would count as one network and share its limits")
 }
 
 func hostOf(raw string) string {
