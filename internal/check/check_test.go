@@ -151,3 +151,17 @@ func TestMissing(t *testing.T) {
 		}
 	}
 }
+
+// Without Node the API's description is not linted, and that is said.
+func TestOpenAPIWithoutNode(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	for _, test := range []struct {
+		ci   bool
+		want status
+	}{{false, skipped}, {true, failed}} {
+		c := &checker{ci: test.ci}
+		if got := c.openapi(t.Context()); got.status != test.want || !strings.Contains(got.reason, "NOT linted") {
+			t.Errorf("openapi with CI %t = %s %q, want %s that says so", test.ci, got.status, got.reason, test.want)
+		}
+	}
+}

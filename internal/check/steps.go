@@ -81,6 +81,12 @@ func steps() []step {
 			run:   (*checker).format,
 		},
 		{
+			name:  "openapi",
+			about: "the linter Redocly CLI finds nothing to say of the API's description; needs Node",
+			after: []string{"tools"},
+			run:   (*checker).openapi,
+		},
+		{
 			name:  "test",
 			about: "all tests in random order with the race detector, browser tests among them",
 			after: []string{"tools"},

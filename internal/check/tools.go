@@ -118,7 +118,7 @@ func (c *checker) systemTools() []systemTool {
 			name:     "Node",
 			programs: []string{"npm"},
 			packages: []string{"nodejs", "npm"},
-			without:  "the guide's samples in Node",
+			without:  "the guide's samples in Node, and the form of the API's description",
 		},
 		{
 			name:     "PHP",
@@ -196,7 +196,7 @@ func (c *checker) tools(ctx context.Context) verdict {
 	}
 	var names []string
 	for _, set := range c.npmSets() {
-		if err := c.npmPackages(ctx, set); err != nil {
+		if _, err := c.npmPackages(ctx, set); err != nil {
 			fmt.Fprintf(c.out, "check: %v\n", err)
 			names = append(names, "npm's packages")
 		}
