@@ -27,7 +27,7 @@ func (d Display) on(s Screen) bool {
 // while there is something to wait for, and nothing to type.
 func (d Display) withReload() Page {
 	p := d.Page
-	if p.Refresh == 0 && !d.Screen.Ended() && d.Screen != ScreenNumber && d.Screen != ScreenTooMany {
+	if p.Refresh == 0 && !d.Screen.Ended() && d.Screen != ScreenNumber && d.Screen != ScreenTooMany && d.NotSent == nil {
 		p.Refresh = 5
 	}
 	return p
@@ -81,7 +81,7 @@ func (d Display) parent() string {
 // othersOpen unfolds the other ways where one is in use, and where a computer is
 // asked for, which scans nothing.
 func (d Display) othersOpen() bool {
-	return d.Link != nil || d.TypedCode != "" || d.T.Target() == i18n.Computer
+	return d.Link != nil || d.SMS != nil || d.Email != nil || d.NotSent != nil || d.TypedCode != "" || d.T.Target() == i18n.Computer
 }
 
 // slot is one of the slots.

@@ -18,6 +18,8 @@ const (
 	slotExpired  = "expired"   // how long it was open
 	slotLink     = "link"      // the link to copy
 	slotLinkMade = "link_made" // when it was made
+	slotSMS      = "sms"       // what became of the text message
+	slotEmail    = "email"     // what became of the e-mail
 	slotTyped    = "typed"     // the ten digits, in groups
 	slotDeepLink = "deep_link" // the deep link, where it is renewed
 )
@@ -58,9 +60,28 @@ func (s State) Slots(p Page) map[string]string {
 		set(slotLink, s.Link.URL)
 		set(slotLinkMade, p.T.T("other.link_made", "ago", p.T.Ago(s.Link.SentAt)))
 	}
+	set(slotSMS, s.SMS.text(p))
+	set(slotEmail, s.Email.text(p))
 	set(slotTyped, grouped(s.TypedCode))
 	set(slotDeepLink, s.DeepLink)
 	return slots
+}
+
+// text says what became of a message.
+func (s *Sent) text(p Page) string {
+	if s == nil {
+		return ""
+	}
+	switch s.State {
+	case SentSending:
+		return p.T.T("other.sending", "to", s.To)
+	case SentDone:
+		return p.T.T("other.sent", "to", s.To, "ago", p.T.Ago(s.Ago))
+	case SentFailed:
+		return p.T.T("other.not_sent", "to", s.To)
+	case SentUnsure:
+	}
+	return p.T.T("other.maybe_sent", "to", s.To)
 }
 
 // heading is the screen's heading.

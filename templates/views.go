@@ -133,9 +133,26 @@ type Device struct {
 
 // Link is a code on its way by another route than the QR.
 type Link struct {
-	URL    string        // shown for copying; empty where it went by message
-	To     string        // ••42, where it went by message
+	URL    string        // shown for copying
 	SentAt time.Duration // how long ago
+}
+
+// SentState is how far a message with a link is.
+type SentState string
+
+// The states.
+const (
+	SentSending SentState = "sending"
+	SentDone    SentState = "sent"
+	SentFailed  SentState = "failed"
+	SentUnsure  SentState = "unsure" // it may have been sent, or not
+)
+
+// Sent is a message with a link.
+type Sent struct {
+	To    string // ••42
+	Ago   time.Duration
+	State SentState
 }
 
 // State is what changes on the display while it is open. Slots turns it into the
@@ -151,6 +168,7 @@ type State struct {
 	Store                 string        // apple or google
 	Lasted                time.Duration // for ScreenExpired: how long it was open
 	Link                  *Link         // the copied link, while it lives
+	SMS, Email            *Sent         // the messages whose links live
 	TypedCode             string        // ten digits, while it lives
 	DeepLink              string        // as Display.DeepLink, for pages whose link is renewed
 }
@@ -192,7 +210,11 @@ type Display struct {
 	CanExtend bool
 
 	// What "Can't scan?" offers.
-	CanLink, CanType, CanLocal, CanNoPhone bool
+	CanLink, CanSMS, CanEmail, CanType, CanLocal, CanNoPhone bool
+	// SMSTo and EmailTo are whom the partner named, as ••42; empty: nobody.
+	SMSTo, EmailTo string
+	// NotSent says by route why what was just asked for was not sent.
+	NotSent map[string]string
 	// TypedAddress is where a typed code goes, as people read it: "go.example.com/t/acme".
 	TypedAddress string
 }

@@ -138,6 +138,13 @@ func (s *site) state(h handoff.Handoff) (templates.State, error) {
 		}
 		st.Link = &templates.Link{URL: link, SentAt: now.Sub(rc.MadeAt)}
 	}
+	var err error
+	if st.SMS, err = s.sent(h, handoff.RouteSMS, now); err != nil {
+		return st, err
+	}
+	if st.Email, err = s.sent(h, handoff.RouteEmail, now); err != nil {
+		return st, err
+	}
 	deep, err := s.deepLink(h)
 	st.DeepLink = deep
 	return st, err
@@ -297,6 +304,13 @@ func (d *display) view(c echo.Context, h handoff.Handoff) (templates.Display, er
 		CanType:      h.HasRoute(handoff.RouteTyped) && h.Terms.CodeMode == handoff.CodeLink,
 		TypedAddress: d.typedAddress(h.Partner),
 		CanLocal:     h.HasRoute(handoff.RouteLocal) && h.Terms.CodeMode == handoff.CodeLink && handoff.Allows(h.Terms.Scope, by.Class), CanNoPhone: true,
+	}
+	v.CanSMS, v.CanEmail = d.messages(h, handoff.RouteSMS), d.messages(h, handoff.RouteEmail)
+	if v.SMSTo, err = d.contactFor(h, handoff.RouteSMS); err != nil {
+		return v, err
+	}
+	if v.EmailTo, err = d.contactFor(h, handoff.RouteEmail); err != nil {
+		return v, err
 	}
 	v.DeepLinkURL = templ.SafeURL(st.DeepLink)
 	if v.Framed && v.OnPhone && h.Terms.CodeMode == handoff.CodeLink && st.DeepLink != "" {

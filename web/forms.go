@@ -64,12 +64,14 @@ func (d *display) extend(c echo.Context) error { return d.act(c, d.handoffs.Exte
 // noPhone serves POST /h/:key/no-phone.
 func (d *display) noPhone(c echo.Context) error { return d.act(c, d.handoffs.NoPhone) }
 
-// send serves POST /h/:key/send, for the routes that need no sender: a link to
-// copy and a code to type.
+// send serves POST /h/:key/send: a link to copy, a code to type, or a message.
 func (d *display) send(c echo.Context) error {
 	route, err := handoff.ParseRoute(c.Request().PostFormValue("route"))
 	if err != nil {
 		return err
+	}
+	if route == handoff.RouteSMS || route == handoff.RouteEmail {
+		return d.sendMessage(c, route)
 	}
 	if route != handoff.RouteLink && route != handoff.RouteTyped {
 		return handoff.Errorf(handoff.CodeForbidden, "the route %s is not open here", route)

@@ -68,8 +68,7 @@ type journeyRequest struct {
 	Context    jsontext.Value `json:"context"`
 }
 
-// contactRequest is offered to the person as the address of a message. Nothing
-// is kept of it while no message can be sent.
+// contactRequest is offered to the person as the address of a message.
 type contactRequest struct {
 	Phone string `json:"phone"`
 	Email string `json:"email"`
@@ -109,7 +108,7 @@ func (f faults) err() error {
 }
 
 // handoff is what r asks for, in the terms of p; every fault at once.
-func (r createRequest) handoff(p *partner.Partner, frame time.Duration) (handoff.NewHandoff, error) {
+func (r createRequest) handoff(p *partner.Partner, frame time.Duration, m Messenger) (handoff.NewHandoff, error) {
 	var f faults
 	n := handoff.NewHandoff{Partner: p.ID}
 	switch {
@@ -156,7 +155,35 @@ func (r createRequest) handoff(p *partner.Partner, frame time.Duration) (handoff
 	if utf8.RuneCountInString(r.Reference) > maxReference || strings.ContainsFunc(r.Reference, isControl) {
 		f.add("/reference", "at most %d characters, none of them control characters", maxReference)
 	}
+	n.Contact = r.contact(m, &f)
 	return n, f.err()
+}
+
+// contact reads how the person can be reached. What nobody here can send to is not
+// looked at, nor kept.
+func (r createRequest) contact(m Messenger, f *faults) []handoff.Recipient {
+	if r.Contact == nil || m == nil {
+		return nil
+	}
+	var all []handoff.Recipient
+	for _, c := range []struct {
+		route            handoff.Route
+		text, at, wanted string
+	}{
+		{handoff.RouteSMS, r.Contact.Phone, "/contact/phone", "a mobile number with its country code, such as +44 7700 900123"},
+		{handoff.RouteEmail, r.Contact.Email, "/contact/email", "one e-mail address"},
+	} {
+		if c.text == "" || !m.Sends(c.route) {
+			continue
+		}
+		to, err := m.Recipient(c.route, c.text, "")
+		if err != nil {
+			f.add(c.at, "%s", c.wanted)
+			continue
+		}
+		all = append(all, to)
+	}
+	return all
 }
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
@@ -237,7 +264,7 @@ func (a *partnerAPI) create(c echo.Context) error {
 	if err := parseJSON(body, &r); err != nil {
 		return err
 	}
-	n, err := r.handoff(caller(c), a.frame)
+	n, err := r.handoff(caller(c), a.frame, a.messenger)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ type Follower interface {
 }
 
 // Config is what the server needs; every field is required but Demo, Examines,
-// TrustedProxies and Observe.
+// Messenger, TrustedProxies and Observe.
 type Config struct {
 	Handoffs *handoff.Service
 	Partners *partner.Directory
@@ -52,7 +52,9 @@ type Config struct {
 	// Examines reports whether a key is handoff doctor's, and the origin that it
 	// wants to see framed. Nil: none is.
 	Examines func(key string) (parent string, ok bool)
-	Log      *slog.Logger
+	// Messenger sends links to people. Nil: nobody does.
+	Messenger Messenger
+	Log       *slog.Logger
 	// Observe is told of every request when it has been answered; a stream, when it
 	// has ended. nil: nobody is.
 	Observe func(method, route string, status int, took time.Duration, stream bool)
@@ -60,24 +62,25 @@ type Config struct {
 
 // site is what every audience's handlers share.
 type site struct {
-	handoffs *handoff.Service
-	partners *partner.Directory
-	catalog  *i18n.Catalog
-	menus    map[i18n.Lang][]templates.Language // never written to
-	assets   *static.Assets
-	brands   *brands
-	embed    *static.Embed
-	hosts    applink.Hosts
-	public   *url.URL
-	link     *url.URL
-	limiter  Limiter
-	streams  *limit.Streams
-	address  echo.IPExtractor
-	country  func(*http.Request) string
-	demo     bool
-	examines func(key string) (parent string, ok bool)
-	log      *slog.Logger
-	observe  func(method, route string, status int, took time.Duration, stream bool)
+	handoffs  *handoff.Service
+	partners  *partner.Directory
+	catalog   *i18n.Catalog
+	menus     map[i18n.Lang][]templates.Language // never written to
+	assets    *static.Assets
+	brands    *brands
+	embed     *static.Embed
+	hosts     applink.Hosts
+	public    *url.URL
+	link      *url.URL
+	limiter   Limiter
+	streams   *limit.Streams
+	address   echo.IPExtractor
+	country   func(*http.Request) string
+	demo      bool
+	examines  func(key string) (parent string, ok bool)
+	log       *slog.Logger
+	observe   func(method, route string, status int, took time.Duration, stream bool)
+	messenger Messenger
 }
 
 // New returns the handler of both hosts. Faults are those of the configuration:
@@ -117,7 +120,7 @@ func New(c Config) (http.Handler, error) {
 		handoffs: c.Handoffs, partners: c.Partners, catalog: c.Catalog, menus: menus(c.Catalog), assets: assets, brands: brands, embed: embed,
 		hosts: applink.Hosts{Link: c.Link, Public: c.Public}, public: public, link: link, demo: c.Demo, log: c.Log,
 		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe,
-		country: countryOf(c.TrustedProxies, c.CountryHeader), examines: c.Examines,
+		country: countryOf(c.TrustedProxies, c.CountryHeader), examines: c.Examines, messenger: c.Messenger,
 	}
 	docs, err := guide.New(guide.Config{Public: c.Public, Link: c.Link, Assets: assets, Embed: embed, Document: openapi.For(c.Public, c.Link), Demo: c.Demo})
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/limit"
 	"github.com/handoff-portal/handoff/internal/live"
 	"github.com/handoff-portal/handoff/internal/live/redislive"
+	"github.com/handoff-portal/handoff/internal/message"
 	"github.com/handoff-portal/handoff/internal/metrics"
 	"github.com/handoff-portal/handoff/internal/operator"
 	"github.com/handoff-portal/handoff/internal/partner"
@@ -91,6 +92,10 @@ func newPortal(p parts) (*portal, error) {
 	if err != nil {
 		return nil, err
 	}
+	messenger, err := newMessenger(p.config)
+	if err != nil {
+		return nil, err
+	}
 	hub := live.New()
 	service := handoff.NewService(handoff.Config{
 		Store: counted.Store(p.store), Vault: keys, Platforms: counted.Platforms(platforms), Notifier: hub,
@@ -105,7 +110,8 @@ func newPortal(p parts) (*portal, error) {
 		Handoffs: service, Partners: partners, Changes: hub, Catalog: catalog,
 		Public: p.config.PublicURL, Link: p.config.LinkURL, Frame: p.config.Frames, Demo: p.demo, Log: p.log,
 		Limiter: limiter, Streams: streams, TrustedProxies: p.config.TrustedProxies, CountryHeader: p.config.CountryHeader, Observe: counted.Request,
-		Examines: func(key string) (string, bool) { return doctor.ReadKey(keys, key, service.Now()) },
+		Messenger: messenger,
+		Examines:  func(key string) (string, bool) { return doctor.ReadKey(keys, key, service.Now()) },
 	})
 	if err != nil {
 		return nil, err
@@ -127,6 +133,18 @@ func partnerIDs(partners []partner.Partner) []handoff.PartnerID {
 		ids[i] = p.ID
 	}
 	return ids
+}
+
+// newMessenger makes what sends links to people, by whatever is configured.
+func newMessenger(c *config.Config) (*message.Sender, error) {
+	var m message.Config
+	if c.SMS != nil {
+		m.SMS = &message.SMS{URL: c.SMS.URL, Account: c.SMS.Account, Token: c.SMS.Token, From: c.SMS.From}
+	}
+	if c.Mail != nil {
+		m.Mail = &message.Mail{SMTP: c.Mail.SMTP, Username: c.Mail.Username, Password: c.Mail.Password, From: c.Mail.From}
+	}
+	return message.New(m)
 }
 
 // textFaults are partners' texts for messages that there are not, in languages

@@ -15,6 +15,7 @@ type NewHandoff struct {
 	Instance InstanceID // or
 	Journey  *Journey   // started first
 	Terms    Terms
+	Contact  []Recipient // how the person can be reached, one a route
 }
 
 // Create begins a handoff, starting its journey first if asked to. A fourth live
@@ -53,6 +54,7 @@ func (s *Service) draft(n NewHandoff) Handoff {
 		Outbox:      channels(s.post.deliverer.Endpoints(n.Partner)),
 	}
 	h.DisplayKey = s.vault.Seal(h.label("display"), []byte(key))
+	h.Contact = s.sealContact(h, n.Contact)
 	return h
 }
 

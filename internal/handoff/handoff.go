@@ -51,6 +51,8 @@ type Handoff struct {
 	Deadline   time.Time
 	Extensions int
 
+	Contact Sealed // how the partner says the person can be reached; nil after an end
+
 	DisplayHash Hash
 	DisplayKey  Sealed // under the server key
 	Asker       Browser
@@ -102,6 +104,7 @@ const (
 	EventExtended    EventType = "extended"
 	EventLinkMade    EventType = "link_made"
 	EventLinkRevoked EventType = "link_revoked"
+	EventSent        EventType = "sent" // a message with a link, well or not
 	EventWrongNumber EventType = "wrong_number"
 	EventReopened    EventType = "reopened"  // a fresh app link
 	EventReported    EventType = "reported"  // by the app
@@ -141,6 +144,7 @@ type RouteCode struct {
 	MadeAt    time.Time
 	ExpiresAt time.Time // zero: as long as the handoff
 	Ended     Reason    // empty while it is live
+	Sent      *Dispatch // with a code that went out in a message of ours
 }
 
 // Live reports whether c can still claim.

@@ -454,7 +454,7 @@ func (h Handoff) End(s Status, cause Cause, now time.Time) (Handoff, error) {
 	}
 	h = h.dropRival(ReasonReleased, "").dropWaiting(ReasonReleased, "", everyClaim)
 	h.Cause, h.EndedAt = cause, now
-	h.Connect, h.Work, h.Poll = nil, nil, Poll{}
+	h.Connect, h.Work, h.Poll, h.Contact = nil, nil, Poll{}, nil
 	if h.Claim != nil {
 		c := *h.Claim
 		c.Number = nil

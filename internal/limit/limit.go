@@ -21,6 +21,13 @@ const (
 	PagesPerNetwork   Kind = "pages_per_network"   // pages and forms, by Network
 	UnknownPerNetwork Kind = "unknown_per_network" // capabilities that never were, by Network
 	UpkeepPerPage     Kind = "upkeep_per_page"     // what an open page asks by itself, by the hash of its key
+
+	// Messages sent to people: they cost money, and a number that earns by them
+	// wants many.
+	MessagesPerHandoff   Kind = "messages_per_handoff"   // by the handoff's id
+	MessagesPerRecipient Kind = "messages_per_recipient" // by a keyed hash of the number or address
+	MessagesPerNetwork   Kind = "messages_per_network"   // by Network
+	MessagesPerArea      Kind = "messages_per_area"      // by the number's country, or the address's host
 )
 
 // Failure names what may go wrong only so often. They do not share their counts
@@ -56,6 +63,15 @@ type Rates struct {
 	// viewers of one display, who poll every 3 s and fetch a picture every second,
 	// ask 400 times.
 	UpkeepPerPage Rate
+	// Those of messages; zero means what MessageRates says.
+	MessagesPerHandoff, MessagesPerRecipient, MessagesPerNetwork, MessagesPerArea Rate
+}
+
+// MessageRates are the rates of messages where nothing else is said.
+func MessageRates() map[Kind]Rate {
+	return map[Kind]Rate{
+		MessagesPerHandoff: {5, time.Hour}, MessagesPerRecipient: {5, time.Hour}, MessagesPerNetwork: {30, time.Hour}, MessagesPerArea: {600, time.Hour},
+	}
 }
 
 const defaultUpkeep = 600 // a minute
@@ -68,6 +84,15 @@ func (r Rates) ByKind() (map[Kind]Rate, error) {
 	all := map[Kind]Rate{
 		CreatesPerPartner: r.CreatesPerPartner, ClaimsPerNetwork: r.ClaimsPerNetwork, PagesPerNetwork: r.PagesPerNetwork,
 		UnknownPerNetwork: r.UnknownPerNetwork, UpkeepPerPage: r.UpkeepPerPage,
+	}
+	usual := MessageRates()
+	for k, v := range map[Kind]Rate{
+		MessagesPerHandoff: r.MessagesPerHandoff, MessagesPerRecipient: r.MessagesPerRecipient,
+		MessagesPerNetwork: r.MessagesPerNetwork, MessagesPerArea: r.MessagesPerArea,
+	} {
+		if all[k] = v; v == (Rate{}) {
+			all[k] = usual[k]
+		}
 	}
 	for k, v := range all {
 		if v.Count <= 0 || v.Per <= 0 {

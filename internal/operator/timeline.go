@@ -145,6 +145,8 @@ func about(t handoff.EventType) string {
 		return "a link or a code to type was made"
 	case handoff.EventLinkRevoked:
 		return "a link or a code was stopped"
+	case handoff.EventSent:
+		return "a message with a link was sent, or could not be"
 	case handoff.EventWrongNumber:
 		return "a wrong number was typed on the computer"
 	case handoff.EventReopened:

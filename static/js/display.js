@@ -235,14 +235,23 @@
     button.setAttribute("aria-disabled", "true");
     leaving = form.action.endsWith("/no-phone");
     let ok = false;
+    let told = "";
+    const wrong = form.querySelector("[data-wrong]");
     try {
       const r = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual" });
       ok = r.ok || r.type === "opaqueredirect" || r.status === 409;
+      if (wrong && (r.status === 400 || r.status === 429)) told = (await r.json()).text;
     } catch {
       // no answer: told below
     }
-    $("trouble").hidden = ok;
-    if (!ok) say($("trouble").textContent);
+    $("trouble").hidden = ok || told !== "";
+    if (!ok) say(told || $("trouble").textContent);
+    if (wrong) {
+      wrong.textContent = told;
+      wrong.hidden = told === "";
+      if (ok) form.reset();
+      else said = "";
+    }
     if (form.contains($("number"))) {
       $("number").value = "";
       said = ""; // the same mistake twice is told twice

@@ -26,6 +26,8 @@ func stored(h handoff.Handoff) handoffRecord {
 		Deadline:   h.Deadline.UTC(),
 		Extensions: h.Extensions,
 
+		Contact: h.Contact,
+
 		DisplayHash: hash(h.DisplayHash),
 		DisplayKey:  h.DisplayKey,
 		Asker:       storedBrowser(h.Asker),
@@ -74,6 +76,8 @@ func (r handoffRecord) handoff() handoff.Handoff {
 
 		Deadline:   r.Deadline,
 		Extensions: r.Extensions,
+
+		Contact: r.Contact,
 
 		DisplayHash: handoff.Hash(r.DisplayHash),
 		DisplayKey:  r.DisplayKey,
@@ -165,15 +169,23 @@ func (b browser) domain() handoff.Browser {
 func storedCode(c handoff.RouteCode) code {
 	return code{
 		Route: string(c.Route), Hash: hash(c.Hash), Sealed: c.Sealed,
-		MadeAt: c.MadeAt.UTC(), ExpiresAt: c.ExpiresAt.UTC(), Ended: string(c.Ended),
+		MadeAt: c.MadeAt.UTC(), ExpiresAt: c.ExpiresAt.UTC(), Ended: string(c.Ended), Sent: at(c.Sent, storedDispatch),
 	}
 }
 
 func (c code) domain() handoff.RouteCode {
 	return handoff.RouteCode{
 		Route: handoff.Route(c.Route), Hash: handoff.Hash(c.Hash), Sealed: c.Sealed,
-		MadeAt: c.MadeAt, ExpiresAt: c.ExpiresAt, Ended: handoff.Reason(c.Ended),
+		MadeAt: c.MadeAt, ExpiresAt: c.ExpiresAt, Ended: handoff.Reason(c.Ended), Sent: at(c.Sent, dispatch.domain),
 	}
+}
+
+func storedDispatch(d handoff.Dispatch) dispatch {
+	return dispatch{To: d.To, At: d.At.UTC(), State: string(d.State)}
+}
+
+func (d dispatch) domain() handoff.Dispatch {
+	return handoff.Dispatch{To: d.To, At: d.At, State: handoff.DispatchState(d.State)}
 }
 
 func storedClaim(c handoff.Claim) claim {

@@ -51,6 +51,8 @@ type handoffRecord struct {
 	Deadline   time.Time `json:"dl,omitzero"`
 	Extensions int       `json:"ext,omitzero"`
 
+	Contact []byte `json:"ct,omitempty"`
+
 	DisplayHash hash      `json:"dh,omitzero"`
 	DisplayKey  []byte    `json:"dk,omitempty"`
 	Asker       browser   `json:"ask,omitzero"`
@@ -125,6 +127,13 @@ type code struct {
 	MadeAt    time.Time `json:"at,omitzero"`
 	ExpiresAt time.Time `json:"exp,omitzero"`
 	Ended     string    `json:"end,omitzero"`
+	Sent      *dispatch `json:"sent,omitempty"`
+}
+
+type dispatch struct {
+	To    []byte    `json:"to,omitempty"`
+	At    time.Time `json:"at,omitzero"`
+	State string    `json:"st,omitzero"`
 }
 
 type claim struct {
@@ -225,12 +234,12 @@ type notice struct {
 }
 
 type channel struct {
-	To        string    `json:"to,omitzero"`
-	Sends     []send    `json:"s,omitempty"`
-	Gone      bool      `json:"gone,omitzero"`
-	Lost      int       `json:"lost,omitzero"`
-	Sending   *sending  `json:"now,omitempty"`
-	NotBefore time.Time `json:"nb,omitzero"`
+	To              string    `json:"to,omitzero"`
+	Sends           []send    `json:"s,omitempty"`
+	Gone            bool      `json:"gone,omitzero"`
+	Lost            int       `json:"lost,omitzero"`
+	Sending *sending  `json:"now,omitempty"`
+	NotBefore       time.Time `json:"nb,omitzero"`
 }
 
 type send struct {

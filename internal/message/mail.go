@@ -1,0 +1,135 @@
+package message
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"html/template"
+	"net"
+	"net/textproto"
+	"strconv"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+
+	"github.com/handoff-portal/handoff/internal/handoff"
+)
+
+// mailer speaks SMTP to one server, over TLS and nothing else.
+type mailer struct {
+	Mail
+
+	host    string
+	options []gomail.Option
+	page    *template.Template
+}
+
+// implicitTLS is the port where TLS begins with the connection (RFC 8314).
+const implicitTLS = 465
+
+func newMailer(m Mail, roots *x509.CertPool) (*mailer, error) {
+	host, portText, err := net.SplitHostPort(m.SMTP)
+	if err != nil {
+		return nil, errors.New("smtp is no host and port")
+	}
+	port, err := strconv.Atoi(portText)
+	if err != nil {
+		return nil, errors.New("smtp has no port")
+	}
+	secure := tlsConfig(roots)
+	secure.ServerName = host
+	options := []gomail.Option{gomail.WithPort(port), gomail.WithTimeout(sendLimit), gomail.WithTLSConfig(secure), gomail.WithTLSPolicy(gomail.TLSMandatory)}
+	if port == implicitTLS {
+		options = append(options, gomail.WithSSL())
+	}
+	if m.Username != "" {
+		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(m.Username.Reveal()), gomail.WithPassword(m.Password.Reveal()))
+	}
+	page, err := template.New("mail").Parse(mailPage)
+	if err != nil {
+		return nil, err
+	}
+	made := &mailer{Mail: m, host: host, options: options, page: page}
+	_, err = gomail.NewClient(host, options...)
+	return made, err
+}
+
+// mailPage asks nobody for anything: no picture, no sheet, no link but the one.
+const mailPage = `<!doctype html>
+<html lang="{{.Lang}}" dir="{{.Dir}}"><head><meta charset="utf-8"><title>{{.Subject}}</title></head>
+<body style="margin:0;padding:24px;font-family:system-ui,sans-serif;font-size:16px;line-height:1.5;color:#1a1a1a;background:#ffffff">
+<p style="font-weight:600">{{.Partner}}</p>
+<p>{{.Intro}}</p>
+<p><a href="{{.Link}}" style="display:inline-block;padding:12px 20px;border-radius:12px;background:#1a1a1a;color:#ffffff;text-decoration:none">{{.Open}}</a></p>
+<p dir="ltr" style="word-break:break-all">{{.Link}}</p>
+<p style="color:#555555">{{.Note}}</p>
+</body></html>
+`
+
+func (m *mailer) send(ctx context.Context, to handoff.Secret, l handoff.Letter) error {
+	var page bytes.Buffer
+	if err := m.page.Execute(&page, l); err != nil {
+		return &Failure{Code: "page"}
+	}
+	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	if msg.From(m.From) != nil || msg.To(to.Reveal()) != nil {
+		return &Failure{Code: "address", Refused: true}
+	}
+	msg.Subject(l.Subject)
+	msg.SetDateWithValue(time.Now())
+	msg.SetMessageID()
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no holiday replies
+	msg.SetGenHeader("Content-Language", l.Lang)
+	msg.SetBodyString(gomail.TypeTextPlain, l.Partner+"\n\n"+l.Intro+"\n\n"+l.Link+"\n\n"+l.Note+"\n")
+	msg.AddAlternativeString(gomail.TypeTextHTML, page.String())
+	client, err := gomail.NewClient(m.host, m.options...)
+	if err != nil {
+		return &Failure{Code: "settings"}
+	}
+	if err := client.DialWithContext(ctx); err != nil {
+		return failure(err)
+	}
+	sent := client.Send(msg)
+	closed := client.Close() // once the message is taken, how the server says goodbye is no matter
+	if sent != nil {
+		return failure(errors.Join(sent, closed))
+	}
+	return nil
+}
+
+// check connects, begins TLS, logs in and leaves.
+func (m *mailer) check(ctx context.Context) error {
+	client, err := gomail.NewClient(m.host, m.options...)
+	if err != nil {
+		return &Failure{Code: "settings"}
+	}
+	if err := client.DialWithContext(ctx); err != nil {
+		return failure(err)
+	}
+	if err := client.Close(); err != nil {
+		return failure(err)
+	}
+	return nil
+}
+
+// failure is err without its text.
+func failure(err error) *Failure {
+	f := &Failure{Code: "no answer"}
+	if e, ok := errors.AsType[*gomail.SendError](err); ok {
+		if n := e.ErrorCode(); n > 0 {
+			f.Code = "status " + strconv.Itoa(n)
+			f.Refused = n >= 500
+		}
+		f.Unsure = e.Reason == gomail.ErrSMTPDataClose && e.ErrorCode() == 0
+		return f
+	}
+	if e, ok := errors.AsType[*textproto.Error](err); ok {
+		f.Code, f.Refused = "status "+strconv.Itoa(e.Code), e.Code >= 500
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		f.Code = "certificate not trusted"
+	}
+	return f
+}
