@@ -234,12 +234,12 @@ type notice struct {
 }
 
 type channel struct {
-	To              string    `json:"to,omitzero"`
-	Sends           []send    `json:"s,omitempty"`
-	Gone            bool      `json:"gone,omitzero"`
-	Lost            int       `json:"lost,omitzero"`
-	Sending *sending  `json:"now,omitempty"`
-	NotBefore       time.Time `json:"nb,omitzero"`
+	To        string    `json:"to,omitzero"`
+	Sends     []send    `json:"s,omitempty"`
+	Gone      bool      `json:"gone,omitzero"`
+	Lost      int       `json:"lost,omitzero"`
+	Sending   *sending  `json:"now,omitempty"`
+	NotBefore time.Time `json:"nb,omitzero"`
 }
 
 type send struct {
