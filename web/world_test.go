@@ -73,8 +73,9 @@ type setting struct {
 	keys         []handoff.Secret
 	clientSecret handoff.Secret // the portal's at the platform
 	deliverer    func(*slog.Logger) handoff.Deliverer
-	beside       *world // another process of the same portal, at the same time
-	after        *world // the same, after that one was stopped: on its store and address
+	messenger    web.Messenger // with it, the partner's links go out by sms and email too
+	beside       *world        // another process of the same portal, at the same time
+	after        *world        // the same, after that one was stopped: on its store and address
 }
 
 // world is a portal with everything around it: the stand-in platform behind a
@@ -255,7 +256,7 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	h, err := web.New(web.Config{
 		Handoffs: w.handoff, Partners: directory(t, s, w), Changes: w.hub, Catalog: catalog,
 		Public: w.public, Link: w.link, Frame: s.frame, Log: log,
-		Limiter: limiter(t, s, w.clock.now), Streams: streams(s), TrustedProxies: s.proxies, CountryHeader: s.country, Observe: w.counted.Request,
+		Limiter: limiter(t, s, w.clock.now), Streams: streams(s), TrustedProxies: s.proxies, CountryHeader: s.country, Observe: w.counted.Request, Messenger: s.messenger,
 	})
 	if err != nil {
 		t.Fatalf("web.New() error = %v", err)
@@ -328,6 +329,9 @@ func directory(t testing.TB, s setting, w *world) *partner.Directory {
 		Android: partner.Android{Package: "com.acme.app", Fingerprints: []string{fingerprint}, StoreURL: "https://play.google.com/store/apps/details?id=com.acme.app"},
 	}
 	routes := []handoff.Route{handoff.RouteLink, handoff.RouteTyped, handoff.RouteLocal}
+	if s.messenger != nil {
+		routes = append(routes, handoff.RouteSMS, handoff.RouteEmail)
+	}
 	d, err := partner.New([]partner.Partner{{
 		ID: "acme", Name: "Acme Bank", KeyHashes: []handoff.Hash{partner.HashKey(w.key)}, Confirmation: s.confirmation,
 		Origins: []string{s.shop}, ReturnURLs: []string{s.shop + "/done"},
