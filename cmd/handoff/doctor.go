@@ -30,7 +30,7 @@ type doctorCommand struct {
 
 // Help is shown by handoff doctor --help.
 func (doctorCommand) Help() string {
-	return `Examines what stands around a running portal: certificates and clocks, both hosts and the proxy before them, association files, framing, event streams, caches, the store, the platform's credentials, webhooks. For everything that is wrong it says why it matters and the one line to change.
+	return `Examines what stands around a running portal: certificates and clocks, both hosts and the proxy before them, association files, framing, event streams, caches, the store, the credentials of the platform and of who sends messages, webhooks. For everything that is wrong it says why it matters and the one line to change.
 
 It makes no handoff and starts no journey. It asks the platform for an access token, and sends each webhook an event of type handoff.test, and a forged one that the receiver should refuse.
 
@@ -90,7 +90,11 @@ func (c *doctorCommand) examine(e *environment, cfg *config.Config) ([]doctor.Fi
 	if err != nil {
 		return nil, err
 	}
-	o := doctor.Options{Config: cfg, Vault: keys, URL: c.URL, RootCAs: c.roots, Webhooks: sender, Store: func(ctx context.Context) error { return tryStore(ctx, cfg.Store) }}
+	messenger, err := newMessenger(cfg, c.roots)
+	if err != nil {
+		return nil, err
+	}
+	o := doctor.Options{Config: cfg, Vault: keys, URL: c.URL, RootCAs: c.roots, Webhooks: sender, Messages: messenger, Store: func(ctx context.Context) error { return tryStore(ctx, cfg.Store) }}
 	for _, client := range clients {
 		o.Platforms = append(o.Platforms, client)
 	}

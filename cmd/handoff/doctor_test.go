@@ -29,6 +29,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/handoff-portal/handoff/internal/config"
@@ -54,11 +56,12 @@ type deployed struct {
 	response func(*http.Response) error      // and of an answer
 	proxy    func(http.Handler) http.Handler // around it
 	receiver http.HandlerFunc
+	noTLS    bool             // of the mail server
 	ready    http.HandlerFunc // nil: the portal's own
 	ahead    time.Duration    // the portal's clock
 
-	public, link, inside, platform, hooks net.Listener
-	ca                                    *authority
+	public, link, inside, platform, hooks, sms, mail net.Listener
+	ca                                               *authority
 }
 
 const deployedYAML = `public_url: https://127.0.0.1:PROXY
@@ -69,6 +72,8 @@ trusted_proxies: [127.0.0.2/32]
 server_keys: [env:HANDOFF_KEY]
 store: file:handoff.db
 egress_allow: [127.0.0.0/8, "::1/128"]
+sms: {url: "http://SMSHOST", account: env:SMS_ACCOUNT, token: env:SMS_TOKEN, from: "+447400000000"}
+mail: {smtp: "MAILHOST", username: env:SMTP_USER, password: env:SMTP_PASSWORD, from: "Acme <no-reply@acme.example>"}
 platform:
   api_url: http://PLATFORM/v2/captain
   token_url: http://PLATFORM/as/token.oauth2
@@ -109,7 +114,8 @@ func deploy(t *testing.T) *deployed {
 	t.Helper()
 	d := &deployed{
 		t: t, ca: newAuthority(t), yaml: deployedYAML,
-		env: map[string]string{"HANDOFF_KEY": keyring.Generate(), "GBG_CLIENT_ID": "any", "GBG_CLIENT_SECRET": platformsim.Secret, "ACME_HOOK": hookSecret},
+		env: map[string]string{"HANDOFF_KEY": keyring.Generate(), "GBG_CLIENT_ID": "any", "GBG_CLIENT_SECRET": platformsim.Secret, "ACME_HOOK": hookSecret,
+			"SMS_ACCOUNT": "AC0123", "SMS_TOKEN": "sms-token-1", "SMTP_USER": "smtp-user", "SMTP_PASSWORD": "smtp-password-1"},
 		request: func(r *httputil.ProxyRequest) {
 			r.Out.Host = r.In.Host
 			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
@@ -120,7 +126,7 @@ func deploy(t *testing.T) *deployed {
 		proxy:    func(h http.Handler) http.Handler { return h },
 		receiver: verifying(t, hookSecret),
 	}
-	for _, ln := range []*net.Listener{&d.public, &d.link, &d.inside, &d.platform, &d.hooks} {
+	for _, ln := range []*net.Listener{&d.public, &d.link, &d.inside, &d.platform, &d.hooks, &d.sms, &d.mail} {
 		*ln = listenLocal(t)
 	}
 	d.cert = d.ca.issue(t, time.Now().Add(-time.Hour), time.Now().Add(60*24*time.Hour), "localhost", "127.0.0.1")
@@ -147,9 +153,53 @@ func verifying(t *testing.T, secret string) http.HandlerFunc {
 	}
 }
 
+// smsAccount answers for an account of the SMS provider's, as its API is documented.
+func smsAccount(w http.ResponseWriter, r *http.Request) {
+	user, pass, _ := r.BasicAuth()
+	if r.Method != http.MethodGet || r.URL.Path != "/2010-04-01/Accounts/AC0123.json" || user != "AC0123" || pass != "sms-token-1" {
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, `{"code":20003,"message":"Authenticate","status":401}`)
+		return
+	}
+	_, _ = io.WriteString(w, `{"sid":"AC0123","status":"active"}`)
+}
+
+// serveMail starts a mail server that asks for a login.
+func (d *deployed) serveMail() {
+	srv := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return mailLogin{t: d.t}, nil }))
+	if !d.noTLS {
+		cert := d.ca.issue(d.t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), "127.0.0.1")
+		srv.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	}
+	go func() { _ = srv.Serve(d.mail) }()
+	d.t.Cleanup(func() { _ = srv.Close() })
+}
+
+// mailLogin is a visit of the doctor's to a mail server; a message would be a fault.
+type mailLogin struct{ t *testing.T }
+
+func (mailLogin) AuthMechanisms() []string { return []string{sasl.Plain} }
+func (mailLogin) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(_, user, pass string) error {
+		if user != "smtp-user" || pass != "smtp-password-1" {
+			return smtp.ErrAuthFailed
+		}
+		return nil
+	}), nil
+}
+
+func (m mailLogin) Mail(string, *smtp.MailOptions) error {
+	m.t.Error("the doctor sends mail")
+	return nil
+}
+func (mailLogin) Rcpt(string, *smtp.RcptOptions) error { return nil }
+func (mailLogin) Data(io.Reader) error                 { return nil }
+func (mailLogin) Reset()                               {}
+func (mailLogin) Logout() error                        { return nil }
+
 func (d *deployed) fill(yaml string) string {
 	return strings.NewReplacer("PROXY", portOf(d.public), "PORTAL", d.link.Addr().String(), "INSIDE", d.inside.Addr().String(),
-		"PLATFORM", d.platform.Addr().String(), "HOOKS", portOf(d.hooks)).Replace(yaml)
+		"PLATFORM", d.platform.Addr().String(), "HOOKS", portOf(d.hooks), "SMSHOST", d.sms.Addr().String(), "MAILHOST", d.mail.Addr().String()).Replace(yaml)
 }
 
 // serve serves h on ln until the test ends.
@@ -190,6 +240,8 @@ func (d *deployed) start() (file string) {
 	d.serve(d.inside, inside, nil)
 	d.serve(d.platform, platformsim.New(platformsim.Options{}), nil)
 	d.serve(d.hooks, d.receiver, nil)
+	d.serve(d.sms, http.HandlerFunc(smsAccount), nil)
+	d.serveMail()
 	transport := &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext, DisableCompression: true}
 	d.t.Cleanup(transport.CloseIdleConnections)
 	target := &url.URL{Scheme: "http", Host: d.link.Addr().String()}
@@ -259,7 +311,7 @@ func TestDoctorFindsNothing(t *testing.T) {
 		for _, f := range found {
 			checks[f.Check]++
 		}
-		for _, check := range []string{"host", "clock", "address", "pages", "caching", "stream", "association", "framing", "platform", "webhook", "store"} {
+		for _, check := range []string{"host", "clock", "address", "pages", "caching", "stream", "association", "framing", "platform", "webhook", "store", "sms", "mail"} {
 			if checks[check] == 0 {
 				t.Errorf("run(doctor --url %q) did not examine %s", at, check)
 			}
@@ -486,6 +538,10 @@ func plantedFaults() []planted {
 		{name: "webhook that verifies nothing", plant: func(d *deployed) {
 			d.receiver = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
 		}, check: "webhook", level: doctor.Warning, change: "verify webhook-signature"},
+		{name: "SMS credential refused", plant: func(d *deployed) { d.env["SMS_TOKEN"] = "another-token" }, check: "sms", line: [2]string{"sms:", "sms.token"}},
+		{name: "SMS provider not there", plant: func(d *deployed) { d.yaml = strings.Replace(d.yaml, "SMSHOST", "127.0.0.1:1", 1) }, check: "sms", line: [2]string{"sms:", "sms.url"}},
+		{name: "mail credential refused", plant: func(d *deployed) { d.env["SMTP_PASSWORD"] = "another-password" }, check: "mail", line: [2]string{"mail:", "mail.password"}},
+		{name: "mail without TLS", plant: func(d *deployed) { d.noTLS = true }, check: "mail", line: [2]string{"mail:", "mail.smtp"}},
 		{name: "store away", plant: func(d *deployed) {
 			d.ready = func(w http.ResponseWriter, _ *http.Request) {
 				answer(w, http.StatusServiceUnavailable, "the store does not answer")
@@ -576,7 +632,7 @@ func TestDoctorAlone(t *testing.T) {
 	if err := os.WriteFile(file, []byte(d.fill(d.yaml)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, ln := range []net.Listener{d.public, d.link, d.inside, d.platform, d.hooks} {
+	for _, ln := range []net.Listener{d.public, d.link, d.inside, d.platform, d.hooks, d.sms, d.mail} {
 		ln.Close()
 	}
 	found, err := d.examine(file, "")
@@ -587,7 +643,7 @@ func TestDoctorAlone(t *testing.T) {
 	for _, f := range found {
 		checks[f.Check] = f.Level
 	}
-	if checks["host"] != doctor.Fault || checks["platform"] != doctor.Fault || checks["webhook"] != doctor.Fault || checks["store"] != doctor.OK {
+	if checks["host"] != doctor.Fault || checks["platform"] != doctor.Fault || checks["webhook"] != doctor.Fault || checks["sms"] != doctor.Fault || checks["mail"] != doctor.Fault || checks["store"] != doctor.OK {
 		t.Errorf("run(doctor) where nothing runs found %+v", found)
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "*")); len(left) != 1 {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -92,7 +93,7 @@ func newPortal(p parts) (*portal, error) {
 	if err != nil {
 		return nil, err
 	}
-	messenger, err := newMessenger(p.config)
+	messenger, err := newMessenger(p.config, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -135,9 +136,10 @@ func partnerIDs(partners []partner.Partner) []handoff.PartnerID {
 	return ids
 }
 
-// newMessenger makes what sends links to people, by whatever is configured.
-func newMessenger(c *config.Config) (*message.Sender, error) {
-	var m message.Config
+// newMessenger makes what sends links to people, by whatever is configured. roots
+// are a test's, in place of the system's.
+func newMessenger(c *config.Config, roots *x509.CertPool) (*message.Sender, error) {
+	m := message.Config{RootCAs: roots}
 	if c.SMS != nil {
 		m.SMS = &message.SMS{URL: c.SMS.URL, Account: c.SMS.Account, Token: c.SMS.Token, From: c.SMS.From}
 	}

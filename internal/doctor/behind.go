@@ -9,6 +9,7 @@ import (
 
 	"github.com/handoff-portal/handoff/internal/config"
 	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/message"
 	"github.com/handoff-portal/handoff/internal/platform"
 )
 
@@ -110,5 +111,29 @@ func (d *Doctor) webhook(ctx context.Context, i, j int) []Finding {
 		f.Level, f.What = Warning, "The receiver takes a forged event too: it does not verify signatures."
 		f.Why, f.Change = "Whoever knows its address can tell the partner that somebody is verified.", "in the receiver: verify webhook-signature before anything else, by a library of Standard Webhooks"
 	}
+	return []Finding{f}
+}
+
+// messages tries the credential of who sends by a route.
+func (d *Doctor) messages(ctx context.Context, r handoff.Route) []Finding {
+	f := Finding{Check: "sms", Level: OK, What: "The provider of text messages takes the credential."}
+	setting, credential := "sms.url", "sms.token"
+	if r == handoff.RouteEmail {
+		f.Check, f.About = "mail", d.Config.Mail.SMTP
+		f.What = "The mail server speaks TLS, and takes the credential."
+		setting, credential = "mail.smtp", "mail.password"
+	} else {
+		f.About = host(d.Config.SMS.URL)
+	}
+	err := d.Messages.Check(ctx, r)
+	switch {
+	case err == nil:
+		return []Finding{f}
+	case message.Refused(err):
+		f.What, f.Change = "The credential is refused ("+err.Error()+").", d.Config.Where(credential)+": what belongs to the account"
+	default:
+		f.What, f.Change = "It cannot be reached, not over TLS that can be trusted ("+err.Error()+").", d.Config.Where(setting)+": an address that this machine reaches, with STARTTLS or TLS"
+	}
+	f.Level, f.Why = Fault, "People who cannot scan a code ask for a link in a message, and none comes."
 	return []Finding{f}
 }

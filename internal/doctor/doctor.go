@@ -53,6 +53,12 @@ type Webhooks interface {
 	Test(ctx context.Context, p handoff.PartnerID, to handoff.EndpointID, forged bool) (status int, outcome string)
 }
 
+// Messages tries the credentials of who sends messages, and sends none.
+type Messages interface {
+	Sends(r handoff.Route) bool
+	Check(ctx context.Context, r handoff.Route) error
+}
+
 // Options say what to examine; Config and Vault are required.
 type Options struct {
 	Config *config.Config
@@ -62,6 +68,7 @@ type Options struct {
 	URL       string
 	Platforms []Platform // in the order of Config.Platforms
 	Webhooks  Webhooks
+	Messages  Messages // nil: nothing is sent
 	// Store opens the store and closes it again, for when nothing runs.
 	Store   func(context.Context) error
 	RootCAs *x509.CertPool // trusted instead of the system's, if set
@@ -141,6 +148,13 @@ func (d *Doctor) examinations() []examination {
 	}
 	for i := range d.Platforms {
 		all = append(all, func(ctx context.Context) []Finding { return d.platform(ctx, i) })
+	}
+	if d.Messages != nil {
+		for _, r := range []handoff.Route{handoff.RouteSMS, handoff.RouteEmail} {
+			if d.Messages.Sends(r) {
+				all = append(all, func(ctx context.Context) []Finding { return d.messages(ctx, r) })
+			}
+		}
 	}
 	if d.Webhooks != nil {
 		for i, p := range d.Config.Partners {

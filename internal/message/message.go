@@ -113,7 +113,7 @@ type Failure struct {
 	Unsure  bool   // it may have been sent all the same
 }
 
-func (f *Failure) Error() string { return "sending a message: " + f.Code }
+func (f *Failure) Error() string { return f.Code }
 
 // Is makes a Failure that may have been a success handoff.ErrUnsure.
 func (f *Failure) Is(target error) bool { return target == handoff.ErrUnsure && f.Unsure }
