@@ -205,6 +205,8 @@ func (s shared) newLimiter(l config.Limits) (web.Limiter, error) {
 	rates := limit.Rates{
 		CreatesPerPartner: limit.Rate(l.CreatesPerPartner), ClaimsPerNetwork: limit.Rate(l.ClaimsPerNetwork),
 		PagesPerNetwork: limit.Rate(l.PagesPerNetwork), UnknownPerNetwork: limit.Rate(l.UnknownPerNetwork),
+		MessagesPerHandoff: limit.Rate(l.MessagesPerHandoff), MessagesPerRecipient: limit.Rate(l.MessagesPerRecipient),
+		MessagesPerNetwork: limit.Rate(l.MessagesPerNetwork), MessagesPerArea: limit.Rate(l.MessagesPerArea),
 	}
 	count := s.limiter
 	if count == nil {

@@ -117,6 +117,9 @@ type Limits struct {
 	ClaimsPerNetwork  Rate
 	PagesPerNetwork   Rate
 	UnknownPerNetwork Rate // guesses: capabilities that never were
+	// Messages to people, by text message and e-mail; zero: what package limit says.
+	MessagesPerHandoff, MessagesPerRecipient, MessagesPerNetwork, MessagesPerArea Rate
+
 	StreamsPerHandoff int
 	StreamsPerNetwork int
 	Streams           int

@@ -176,11 +176,16 @@ func (v value) frames() time.Duration {
 func (v value) limits() Limits {
 	l := DefaultLimits()
 	s := v.section("creates_per_partner", "claims_per_network", "pages_per_network", "unknown_per_network",
+		"messages_per_handoff", "messages_per_recipient", "messages_per_network", "messages_per_area",
 		"streams_per_handoff", "streams_per_network", "streams")
 	l.CreatesPerPartner = s.get("creates_per_partner").rate(l.CreatesPerPartner)
 	l.ClaimsPerNetwork = s.get("claims_per_network").rate(l.ClaimsPerNetwork)
 	l.PagesPerNetwork = s.get("pages_per_network").rate(l.PagesPerNetwork)
 	l.UnknownPerNetwork = s.get("unknown_per_network").rate(l.UnknownPerNetwork)
+	l.MessagesPerHandoff = s.get("messages_per_handoff").rate(Rate{})
+	l.MessagesPerRecipient = s.get("messages_per_recipient").rate(Rate{})
+	l.MessagesPerNetwork = s.get("messages_per_network").rate(Rate{})
+	l.MessagesPerArea = s.get("messages_per_area").rate(Rate{})
 	l.StreamsPerHandoff = s.get("streams_per_handoff").count(l.StreamsPerHandoff)
 	l.StreamsPerNetwork = s.get("streams_per_network").count(l.StreamsPerNetwork)
 	l.Streams = s.get("streams").count(l.Streams)
