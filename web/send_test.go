@@ -247,8 +247,15 @@ func TestSendWrong(t *testing.T) {
 	s := w.begin()
 	s.open()
 	for _, tt := range []struct{ route, to string }{
-		{"sms", "hello"}, {"sms", "+44 20 7946 0018"}, {"sms", ""}, {"sms", "+44 7400 123456\nBody: x"}, {"sms", strings.Repeat("4", 5000)},
-		{"email", "jane"}, {"email", "a@b.example, c@d.example"}, {"email", "a@b.example\r\nBcc: c@d.example"}, {"email", ""},
+		{"sms", "hello"},
+		{"sms", "+44 20 7946 0018"},
+		{"sms", ""},
+		{"sms", "+44 7400 123456\nBody: x"},
+		{"sms", strings.Repeat("4", 5000)},
+		{"email", "jane"},
+		{"email", "a@b.example, c@d.example"},
+		{"email", "a@b.example\r\nBcc: c@d.example"},
+		{"email", ""},
 	} {
 		a := s.text(tt.route, tt.to)
 		a.wantPage(t, http.StatusBadRequest, "display")

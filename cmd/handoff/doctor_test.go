@@ -114,8 +114,10 @@ func deploy(t *testing.T) *deployed {
 	t.Helper()
 	d := &deployed{
 		t: t, ca: newAuthority(t), yaml: deployedYAML,
-		env: map[string]string{"HANDOFF_KEY": keyring.Generate(), "GBG_CLIENT_ID": "any", "GBG_CLIENT_SECRET": platformsim.Secret, "ACME_HOOK": hookSecret,
-			"SMS_ACCOUNT": "AC0123", "SMS_TOKEN": "sms-token-1", "SMTP_USER": "smtp-user", "SMTP_PASSWORD": "smtp-password-1"},
+		env: map[string]string{
+			"HANDOFF_KEY": keyring.Generate(), "GBG_CLIENT_ID": "any", "GBG_CLIENT_SECRET": platformsim.Secret, "ACME_HOOK": hookSecret,
+			"SMS_ACCOUNT": "AC0123", "SMS_TOKEN": "sms-token-1", "SMTP_USER": "smtp-user", "SMTP_PASSWORD": "smtp-password-1",
+		},
 		request: func(r *httputil.ProxyRequest) {
 			r.Out.Host = r.In.Host
 			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
@@ -179,7 +181,10 @@ func (d *deployed) serveMail() {
 type mailLogin struct{ t *testing.T }
 
 func (mailLogin) AuthMechanisms() []string { return []string{sasl.Plain} }
-func (mailLogin) Auth(string) (sasl.Server, error) {
+func (mailLogin) Auth(name string) (sasl.Server, error) {
+	if name != sasl.Plain {
+		return nil, smtp.ErrAuthUnknownMechanism
+	}
 	return sasl.NewPlainServer(func(_, user, pass string) error {
 		if user != "smtp-user" || pass != "smtp-password-1" {
 			return smtp.ErrAuthFailed

@@ -195,7 +195,7 @@ func (s *Service) AddLink(ctx context.Context, h Handoff, r Route) (Handoff, Sec
 			if r == RouteTyped {
 				return h.AddCode(s.mintTyped(h, now), now)
 			}
-			return h.AddCode(s.mint(h, r, now, time.Time{}), now)
+			return h.AddCode(s.mint(h, r, now), now)
 		})
 		if r != RouteTyped || CodeOf(err) != CodeConflict {
 			break

@@ -124,7 +124,7 @@ func (s *Service) SendLink(ctx context.Context, h Handoff, to Recipient, send fu
 	}
 	var made RouteCode
 	h, err := s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
-		made = s.mint(h, to.Route, now, time.Time{})
+		made = s.mint(h, to.Route, now)
 		made.Sent = &Dispatch{To: s.vault.Seal(h.label("sent"), []byte(to.Masked)), At: now, State: DispatchSending}
 		return h.AddCode(made, now)
 	})

@@ -91,10 +91,10 @@ func newCode() Secret {
 }
 
 // mint makes a code for a route of h.
-func (s *Service) mint(h Handoff, r Route, now, expires time.Time) RouteCode {
+func (s *Service) mint(h Handoff, r Route, now time.Time) RouteCode {
 	code := newCode()
 	return RouteCode{
-		Route: r, Hash: HashOf(code), MadeAt: now, ExpiresAt: expires,
+		Route: r, Hash: HashOf(code), MadeAt: now,
 		Sealed: s.vault.Seal(h.label("code"), []byte(code)),
 	}
 }
@@ -104,9 +104,9 @@ func (s *Service) shown(h Handoff, now time.Time) []RouteCode {
 	if h.Terms.CodeMode == CodeToken {
 		return nil // the connect token is the code
 	}
-	codes := []RouteCode{s.mint(h, RouteQR, now, time.Time{})}
+	codes := []RouteCode{s.mint(h, RouteQR, now)}
 	if h.HasRoute(RouteLocal) {
-		codes = append(codes, s.mint(h, RouteLocal, now, time.Time{}))
+		codes = append(codes, s.mint(h, RouteLocal, now))
 	}
 	return codes
 }

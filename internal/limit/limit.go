@@ -63,41 +63,36 @@ type Rates struct {
 	// viewers of one display, who poll every 3 s and fetch a picture every second,
 	// ask 400 times.
 	UpkeepPerPage Rate
-	// Those of messages; zero means what MessageRates says.
+	// Those of messages; zero means 5, 5, 30 and 600 an hour.
 	MessagesPerHandoff, MessagesPerRecipient, MessagesPerNetwork, MessagesPerArea Rate
-}
-
-// MessageRates are the rates of messages where nothing else is said.
-func MessageRates() map[Kind]Rate {
-	return map[Kind]Rate{
-		MessagesPerHandoff: {5, time.Hour}, MessagesPerRecipient: {5, time.Hour}, MessagesPerNetwork: {30, time.Hour}, MessagesPerArea: {600, time.Hour},
-	}
 }
 
 const defaultUpkeep = 600 // a minute
 
 // ByKind returns the rate of each kind. One that is not above zero is an error.
 func (r Rates) ByKind() (map[Kind]Rate, error) {
-	if r.UpkeepPerPage == (Rate{}) {
-		r.UpkeepPerPage = Rate{defaultUpkeep, time.Minute}
-	}
-	all := map[Kind]Rate{
-		CreatesPerPartner: r.CreatesPerPartner, ClaimsPerNetwork: r.ClaimsPerNetwork, PagesPerNetwork: r.PagesPerNetwork,
-		UnknownPerNetwork: r.UnknownPerNetwork, UpkeepPerPage: r.UpkeepPerPage,
-	}
-	usual := MessageRates()
-	for k, v := range map[Kind]Rate{
-		MessagesPerHandoff: r.MessagesPerHandoff, MessagesPerRecipient: r.MessagesPerRecipient,
-		MessagesPerNetwork: r.MessagesPerNetwork, MessagesPerArea: r.MessagesPerArea,
+	all := make(map[Kind]Rate)
+	for _, k := range []struct {
+		kind        Kind
+		rate, usual Rate
+	}{
+		{kind: CreatesPerPartner, rate: r.CreatesPerPartner},
+		{kind: ClaimsPerNetwork, rate: r.ClaimsPerNetwork},
+		{kind: PagesPerNetwork, rate: r.PagesPerNetwork},
+		{kind: UnknownPerNetwork, rate: r.UnknownPerNetwork},
+		{UpkeepPerPage, r.UpkeepPerPage, Rate{defaultUpkeep, time.Minute}},
+		{MessagesPerHandoff, r.MessagesPerHandoff, Rate{5, time.Hour}},
+		{MessagesPerRecipient, r.MessagesPerRecipient, Rate{5, time.Hour}},
+		{MessagesPerNetwork, r.MessagesPerNetwork, Rate{30, time.Hour}},
+		{MessagesPerArea, r.MessagesPerArea, Rate{600, time.Hour}},
 	} {
-		if all[k] = v; v == (Rate{}) {
-			all[k] = usual[k]
+		if k.rate == (Rate{}) {
+			k.rate = k.usual
 		}
-	}
-	for k, v := range all {
-		if v.Count <= 0 || v.Per <= 0 {
-			return nil, fmt.Errorf("%s: %d in %s is no rate", k, v.Count, v.Per)
+		if k.rate.Count <= 0 || k.rate.Per <= 0 {
+			return nil, fmt.Errorf("%s: %d in %s is no rate", k.kind, k.rate.Count, k.rate.Per)
 		}
+		all[k.kind] = k.rate
 	}
 	return all, nil
 }

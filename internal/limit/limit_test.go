@@ -63,7 +63,9 @@ func TestAllow(t *testing.T) {
 	for kind, r := range map[limit.Kind]limit.Rate{
 		limit.CreatesPerPartner: rates().CreatesPerPartner, limit.ClaimsPerNetwork: rates().ClaimsPerNetwork,
 		limit.PagesPerNetwork: rates().PagesPerNetwork, limit.UnknownPerNetwork: rates().UnknownPerNetwork,
-		limit.UpkeepPerPage: {Count: 600, Per: time.Minute},
+		limit.UpkeepPerPage:      {Count: 600, Per: time.Minute},
+		limit.MessagesPerHandoff: {Count: 5, Per: time.Hour}, limit.MessagesPerRecipient: {Count: 5, Per: time.Hour},
+		limit.MessagesPerNetwork: {Count: 30, Per: time.Hour}, limit.MessagesPerArea: {Count: 600, Per: time.Hour},
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			c := &clock{}

@@ -71,11 +71,11 @@ const mailPage = `<!doctype html>
 func (m *mailer) send(ctx context.Context, to handoff.Secret, l handoff.Letter) error {
 	var page bytes.Buffer
 	if err := m.page.Execute(&page, l); err != nil {
-		return &Failure{Code: "page"}
+		return &SendError{Code: "page"}
 	}
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	if msg.From(m.From) != nil || msg.To(to.Reveal()) != nil {
-		return &Failure{Code: "address", Refused: true}
+		return &SendError{Code: "address", Refused: true}
 	}
 	msg.Subject(l.Subject)
 	msg.SetDateWithValue(time.Now())
@@ -86,7 +86,7 @@ func (m *mailer) send(ctx context.Context, to handoff.Secret, l handoff.Letter) 
 	msg.AddAlternativeString(gomail.TypeTextHTML, page.String())
 	client, err := gomail.NewClient(m.host, m.options...)
 	if err != nil {
-		return &Failure{Code: "settings"}
+		return &SendError{Code: "settings"}
 	}
 	if err := client.DialWithContext(ctx); err != nil {
 		return failure(err)
@@ -103,7 +103,7 @@ func (m *mailer) send(ctx context.Context, to handoff.Secret, l handoff.Letter) 
 func (m *mailer) check(ctx context.Context) error {
 	client, err := gomail.NewClient(m.host, m.options...)
 	if err != nil {
-		return &Failure{Code: "settings"}
+		return &SendError{Code: "settings"}
 	}
 	if err := client.DialWithContext(ctx); err != nil {
 		return failure(err)
@@ -115,8 +115,8 @@ func (m *mailer) check(ctx context.Context) error {
 }
 
 // failure is err without its text.
-func failure(err error) *Failure {
-	f := &Failure{Code: "no answer"}
+func failure(err error) *SendError {
+	f := &SendError{Code: "no answer"}
 	if e, ok := errors.AsType[*gomail.SendError](err); ok {
 		if n := e.ErrorCode(); n > 0 {
 			f.Code = "status " + strconv.Itoa(n)

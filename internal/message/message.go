@@ -80,13 +80,13 @@ func (*Sender) Recipient(r handoff.Route, text, region string) (handoff.Recipien
 	return handoff.Recipient{}, handoff.Errorf(handoff.CodeForbidden, "nothing is sent by the route %s", r)
 }
 
-// Send sends a letter. The error is a *Failure.
+// Send sends a letter. The error is a *SendError.
 func (s *Sender) Send(ctx context.Context, to handoff.Recipient, l handoff.Letter) error {
 	ctx, cancel := context.WithTimeout(ctx, sendLimit)
 	defer cancel()
 	switch {
 	case !s.Sends(to.Route):
-		return &Failure{Code: "no sender"}
+		return &SendError{Code: "no sender"}
 	case to.Route == handoff.RouteSMS:
 		return s.sms.send(ctx, to.Address, l.Short)
 	}
@@ -99,28 +99,28 @@ func (s *Sender) Check(ctx context.Context, r handoff.Route) error {
 	defer cancel()
 	switch {
 	case !s.Sends(r):
-		return &Failure{Code: "no sender"}
+		return &SendError{Code: "no sender"}
 	case r == handoff.RouteSMS:
 		return s.sms.check(ctx)
 	}
 	return s.mail.check(ctx)
 }
 
-// Failure is why a message was not sent. Its text quotes nobody.
-type Failure struct {
+// SendError is why a message was not sent. Its text quotes nobody.
+type SendError struct {
 	Code    string // the provider's, or a word of ours
 	Refused bool   // the provider looked at our credential, or at the address, and said no
 	Unsure  bool   // it may have been sent all the same
 }
 
-func (f *Failure) Error() string { return f.Code }
+func (f *SendError) Error() string { return f.Code }
 
-// Is makes a Failure that may have been a success handoff.ErrUnsure.
-func (f *Failure) Is(target error) bool { return target == handoff.ErrUnsure && f.Unsure }
+// Is makes a SendError that may have been a success handoff.ErrUnsure.
+func (f *SendError) Is(target error) bool { return target == handoff.ErrUnsure && f.Unsure }
 
 // Refused reports whether err says that our credential is refused.
 func Refused(err error) bool {
-	f, ok := errors.AsType[*Failure](err)
+	f, ok := errors.AsType[*SendError](err)
 	return ok && f.Refused
 }
 

@@ -191,7 +191,7 @@ func TestSMSFails(t *testing.T) {
 // expect looks at a failure, and that it quotes nobody.
 func expect(t *testing.T, name string, err error, refused, unsure bool, to, secret string) {
 	t.Helper()
-	f, ok := errors.AsType[*message.Failure](err)
+	f, ok := errors.AsType[*message.SendError](err)
 	if !ok || f.Refused != refused || errors.Is(err, handoff.ErrUnsure) != unsure {
 		t.Errorf("%s: %#v, want refused %v, unsure %v", name, err, refused, unsure)
 		return

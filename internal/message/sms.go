@@ -52,7 +52,7 @@ func (t *twilio) call(ctx context.Context, method, path string, form url.Values)
 	address := t.URL + "/2010-04-01/Accounts/" + url.PathEscape(t.Account.Reveal()) + path
 	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form.Encode()))
 	if err != nil {
-		return &Failure{Code: "address"}
+		return &SendError{Code: "address"}
 	}
 	req.SetBasicAuth(t.Account.Reveal(), t.Token.Reveal())
 	req.Header.Set("Accept", "application/json")
@@ -65,7 +65,7 @@ func (t *twilio) call(ctx context.Context, method, path string, form url.Values)
 		o, isOp := errors.AsType[*net.OpError](err)
 		_, noName := errors.AsType[*net.DNSError](err)
 		_, noTrust := errors.AsType[*tls.CertificateVerificationError](err)
-		return &Failure{Code: "no answer", Unsure: !noName && !noTrust && (!isOp || o.Op != "dial")}
+		return &SendError{Code: "no answer", Unsure: !noName && !noTrust && (!isOp || o.Op != "dial")}
 	}
 	defer resp.Body.Close()
 	var answer struct {
@@ -81,13 +81,13 @@ func (t *twilio) call(ctx context.Context, method, path string, form url.Values)
 	}
 	switch {
 	case resp.StatusCode >= 500:
-		return &Failure{Code: code, Unsure: true}
+		return &SendError{Code: code, Unsure: true}
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		return &Failure{Code: code, Refused: resp.StatusCode != http.StatusTooManyRequests}
+		return &SendError{Code: code, Refused: resp.StatusCode != http.StatusTooManyRequests}
 	case readErr != nil || parseErr != nil || answer.Sid == "":
-		return &Failure{Code: code + ", an answer that cannot be read", Unsure: true}
+		return &SendError{Code: code + ", an answer that cannot be read", Unsure: true}
 	case answer.Status == "failed" || answer.Status == "undelivered" || answer.Status == "suspended" || answer.Status == "closed":
-		return &Failure{Code: answer.Status, Refused: true}
+		return &SendError{Code: answer.Status, Refused: true}
 	}
 	return nil
 }
