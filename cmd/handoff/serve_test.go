@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -159,6 +160,21 @@ func TestServeStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
+
+	// A second process on the same file is told why it cannot have it.
+	elsewhere := fourPorts(t)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := strings.NewReplacer(strconv.Itoa(port+1), strconv.Itoa(elsewhere+1), strconv.Itoa(port), strconv.Itoa(elsewhere)).Replace(string(text))
+	beside := filepath.Join(filepath.Dir(file), "second.yaml")
+	if err := os.WriteFile(beside, []byte(second), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := callWith(t, env, "serve", "--config", beside); exitStatus(err) != exitFaults || !strings.Contains(err.Error(), "another process has it open") {
+		t.Errorf("run(serve) on a file that is served = %v, want exit status 1 and why", err)
+	}
 
 	stop()
 	awaitLog(t, heard, "stopping")
