@@ -95,7 +95,7 @@ func TestThreatOpenRedirect(t *testing.T) {
 		}
 		switch {
 		case u.Scheme == "" && u.Host == "":
-			return address == "" || strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "//") && !strings.Contains(address, "\\")
+			return address == "" || strings.HasPrefix(address, "?") || strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "//") && !strings.Contains(address, "\\")
 		case u.Scheme == "intent": // with its package, and what it falls back to
 			_, rest, _ := strings.Cut(address, "S.browser_fallback_url=")
 			fallback, err := url.QueryUnescape(strings.TrimSuffix(strings.Split(rest, ";")[0], ";"))
