@@ -51,10 +51,35 @@ func (d Display) said() string {
 
 // now is the server's clock, for browsers whose own is wrong.
 func (d Display) now() string {
+	if d.marks != nil {
+		return d.marks[ownNow]
+	}
 	if d.ExpiresAt.IsZero() {
 		return ""
 	}
 	return stamp(d.ExpiresAt.Add(-d.Left))
+}
+
+// seq, expires and left are what their names say, as the page has them.
+func (d Display) seq() string {
+	if d.marks != nil {
+		return d.marks[ownSeq]
+	}
+	return itoa(d.Seq)
+}
+
+func (d Display) expires() string {
+	if d.marks != nil {
+		return d.marks[ownExpires]
+	}
+	return stamp(d.ExpiresAt)
+}
+
+func (d Display) left() string {
+	if d.marks != nil {
+		return d.marks[ownLeft]
+	}
+	return d.T.Left(d.Left)
 }
 
 // class is the body's.

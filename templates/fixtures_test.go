@@ -95,16 +95,16 @@ func (w world) display(s templates.Screen) templates.Display {
 	return d
 }
 
-// pages is every page in every state, by name.
-func (w world) pages() map[string]templ.Component {
-	pages := map[string]templ.Component{}
+// displays is the display in every state, by name.
+func (w world) displays() map[string]templates.Display {
+	displays := map[string]templates.Display{}
 	for _, s := range templates.Screens() {
-		pages["display-"+string(s)] = templates.DisplayPage(w.display(s))
+		displays[string(s)] = w.display(s)
 	}
 	vary := func(name string, s templates.Screen, change func(d *templates.Display)) {
 		d := w.display(s)
 		change(&d)
-		pages["display-"+name] = templates.DisplayPage(d)
+		displays[name] = d
 	}
 	vary("waiting-phone", templates.ScreenWaiting, func(d *templates.Display) { d.OnPhone = true })
 	vary("waiting-frame", templates.ScreenWaiting, func(d *templates.Display) {
@@ -122,6 +122,15 @@ func (w world) pages() map[string]templ.Component {
 	vary("number-wrong", templates.ScreenNumber, func(d *templates.Display) { d.WrongTries, d.TriesLeft = 1, 1 })
 	vary("completed-plain", templates.ScreenCompleted, func(d *templates.Display) { d.ReturnURL = "" })
 
+	return displays
+}
+
+// pages is every page in every state, by name.
+func (w world) pages() map[string]templ.Component {
+	pages := map[string]templ.Component{}
+	for name, d := range w.displays() {
+		pages["display-"+name] = templates.DisplayPage(d)
+	}
 	live := templates.Live{Base: "/p/key", Seq: 7, Screen: "ready"}
 	asked := templates.Asked{
 		By: templates.Device{Class: "desktop", OS: "Windows", Browser: "Chrome"}, Ago: time.Minute, Label: "Account opening",

@@ -217,6 +217,8 @@ type Display struct {
 	NotSent map[string]string
 	// TypedAddress is where a typed code goes, as people read it: "go.example.com/t/acme".
 	TypedAddress string
+
+	marks *marks // while the page is prepared; nil otherwise
 }
 
 // Live is how a phone's page follows its claim: it reloads when the seq or the

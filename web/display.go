@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/a-h/templ"
@@ -22,6 +24,7 @@ type display struct {
 	*site
 	changes Follower
 	cookies *phoneCookies
+	buffers sync.Pool // of *[]byte, for pages
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -261,7 +264,45 @@ func (d *display) show(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return render(c, status, templates.DisplayPage(v))
+	return d.answer(c, status, h.Partner, v)
+}
+
+// answer sends a display, compressed for whoever can read that.
+func (d *display) answer(c echo.Context, status int, owner handoff.PartnerID, v templates.Display) error {
+	buf, ok := d.buffers.Get().(*[]byte)
+	if !ok {
+		buf = new([]byte)
+	}
+	defer d.buffers.Put(buf)
+	page, zipped, err := d.displays.Append(c.Request().Context(), (*buf)[:0], string(owner), v, acceptsGzip(c.Request()))
+	if err != nil {
+		return err
+	}
+	*buf = page
+	header := c.Response().Header()
+	header.Add("Vary", "Accept-Encoding")
+	if zipped {
+		header.Set("Content-Encoding", "gzip")
+	}
+	header.Set("Content-Length", strconv.Itoa(len(page)))
+	return c.HTMLBlob(status, page)
+}
+
+// acceptsGzip reports whether r names gzip among what it can read. It need not say
+// so of a page that would do without.
+func acceptsGzip(r *http.Request) bool {
+	for _, line := range r.Header["Accept-Encoding"] {
+		for part := range strings.SplitSeq(line, ",") {
+			name, quality, _ := strings.Cut(part, ";")
+			if !strings.EqualFold(strings.TrimSpace(name), "gzip") {
+				continue
+			}
+			q, weighed := strings.CutPrefix(strings.TrimSpace(quality), "q=")
+			weight, err := strconv.ParseFloat(q, 64)
+			return !weighed || (err == nil && weight > 0)
+		}
+	}
+	return false
 }
 
 // beginHere remembers the phone's browser that shows a display top level: going

@@ -69,6 +69,7 @@ type site struct {
 	assets    *static.Assets
 	brands    *brands
 	embed     *static.Embed
+	displays  *templates.Prepared
 	hosts     applink.Hosts
 	public    *url.URL
 	link      *url.URL
@@ -117,7 +118,7 @@ func New(c Config) (http.Handler, error) {
 		return nil, fmt.Errorf("building the association files: %w", err)
 	}
 	s := &site{
-		handoffs: c.Handoffs, partners: c.Partners, catalog: c.Catalog, menus: menus(c.Catalog), assets: assets, brands: brands, embed: embed,
+		handoffs: c.Handoffs, partners: c.Partners, catalog: c.Catalog, menus: menus(c.Catalog), assets: assets, brands: brands, embed: embed, displays: &templates.Prepared{},
 		hosts: applink.Hosts{Link: c.Link, Public: c.Public}, public: public, link: link, demo: c.Demo, log: c.Log,
 		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe,
 		country: countryOf(c.TrustedProxies, c.CountryHeader), examines: c.Examines, messenger: c.Messenger,
