@@ -40,10 +40,14 @@ func (s *site) chosen(c echo.Context) (i18n.Lang, bool) {
 }
 
 // menus are the language menus, one for each language that can be the current one.
+// A draft is offered to nobody who does not read it already.
 func menus(catalog *i18n.Catalog) map[i18n.Lang][]templates.Language {
 	all := make(map[i18n.Lang][]templates.Language)
 	for _, current := range catalog.Langs() {
 		for _, l := range catalog.Langs() {
+			if l != current && !slices.Contains(catalog.Offered(), l) {
+				continue
+			}
 			all[current] = append(all[current], templates.Language{
 				Tag: string(l), Name: catalog.Name(l), Dir: catalog.Dir(l), Current: l == current, URL: templ.SafeURL("?" + langParam + "=" + string(l)),
 			})

@@ -11,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/text/language"
 )
@@ -28,14 +29,22 @@ type Lang string
 // Catalog holds every language. It is read-only and safe for concurrent use.
 type Catalog struct {
 	tongues map[Lang]*tongue
-	langs   []Lang         // sorted, Source first: the order of the matcher
-	tags    []language.Tag // of langs
+	all     choice
+	// offered are the languages that a second pair of eyes has checked: the others
+	// are drafts, spoken only where a partner names them.
+	offered choice
+}
+
+// choice is what Match chooses from.
+type choice struct {
+	langs   []Lang // sorted, Source first: the order of the matcher
 	matcher language.Matcher
 }
 
 // tongue is one language.
 type tongue struct {
 	lang     Lang
+	checked  bool
 	tag      language.Tag
 	name     string
 	rtl      bool
@@ -67,7 +76,7 @@ func load(fsys fs.FS) (*Catalog, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	c.langs = slices.SortedFunc(maps.Keys(c.tongues), func(a, b Lang) int {
+	langs := slices.SortedFunc(maps.Keys(c.tongues), func(a, b Lang) int {
 		switch {
 		case a == b:
 			return 0
@@ -78,17 +87,26 @@ func load(fsys fs.FS) (*Catalog, error) {
 		}
 		return strings.Compare(string(a), string(b))
 	})
-	for _, l := range c.langs {
-		c.tags = append(c.tags, c.tongues[l].tag)
-	}
-	c.matcher = language.NewMatcher(c.tags)
+	c.all = c.choice(langs)
+	c.offered = c.choice(slices.DeleteFunc(slices.Clone(langs), func(l Lang) bool { return l != Source && !c.tongues[l].checked }))
 	return c, nil
+}
+
+func (c *Catalog) choice(langs []Lang) choice {
+	tags := make([]language.Tag, len(langs))
+	for i, l := range langs {
+		tags[i] = c.tongues[l].tag
+	}
+	return choice{langs, language.NewMatcher(tags)}
 }
 
 // Keys that describe the language rather than say something in it.
 const (
-	metaName   = "_name"   // what the language calls itself
-	metaDigits = "_digits" // its digits from zero, where they are not 0–9
+	metaName = "_name" // what the language calls itself
+	// metaChecked is the day on which its security texts were last checked against
+	// the source by translating them back: docs/languages.md has them.
+	metaChecked = "_checked"
+	metaDigits  = "_digits" // its digits from zero, where they are not 0–9
 )
 
 func readTongue(fsys fs.FS, name string) (*tongue, error) {
@@ -113,6 +131,15 @@ func readTongue(fsys fs.FS, name string) (*tongue, error) {
 			if err := json.Unmarshal(value, &t.name); err != nil {
 				return nil, fmt.Errorf("%s: %w", key, err)
 			}
+			continue
+		case metaChecked:
+			if err := json.Unmarshal(value, &text); err != nil {
+				return nil, fmt.Errorf("%s: %w", key, err)
+			}
+			if _, err := time.Parse(time.DateOnly, text); err != nil {
+				return nil, fmt.Errorf("%s: %w", key, err)
+			}
+			t.checked = true
 			continue
 		case metaDigits:
 			if err := json.Unmarshal(value, &text); err != nil {
@@ -174,7 +201,10 @@ func rightToLeft(tag language.Tag) bool {
 }
 
 // Langs lists the languages, English first, then by tag.
-func (c *Catalog) Langs() []Lang { return slices.Clone(c.langs) }
+func (c *Catalog) Langs() []Lang { return slices.Clone(c.all.langs) }
+
+// Offered lists those that are no drafts, in the same order.
+func (c *Catalog) Offered() []Lang { return slices.Clone(c.offered.langs) }
 
 // Name returns what lang calls itself, or the tag of a language we do not have.
 func (c *Catalog) Name(lang Lang) string {

@@ -10,19 +10,20 @@ const (
 )
 
 // Match returns the language to speak: the first that we have of the handoff's
-// locale and the Accept-Language header (RFC 9110 §12.5.4), else Source. Both may
-// be anything at all; what is malformed or too long is passed over.
+// locale and the Accept-Language header (RFC 9110 §12.5.4), else Source. Only the
+// locale, which a partner names, chooses a draft. Both may be anything at all; what
+// is malformed or too long is passed over.
 func (c *Catalog) Match(locale, acceptLanguage string) Lang {
 	if locale != "" && len(locale) <= maxTag {
 		if tag, err := language.Parse(locale); err == nil {
-			if lang, ok := c.best(tag); ok {
+			if lang, ok := c.all.best(tag); ok {
 				return lang
 			}
 		}
 	}
 	if acceptLanguage != "" && len(acceptLanguage) <= maxAccept {
 		if tags, _, err := language.ParseAcceptLanguage(acceptLanguage); err == nil {
-			if lang, ok := c.best(tags...); ok {
+			if lang, ok := c.offered.best(tags...); ok {
 				return lang
 			}
 		}
@@ -39,7 +40,7 @@ func (c *Catalog) Has(lang string) (Lang, bool) {
 
 // best does not take the matcher's guesses (Low confidence), which include
 // English for everything unknown.
-func (c *Catalog) best(tags ...language.Tag) (Lang, bool) {
+func (c choice) best(tags ...language.Tag) (Lang, bool) {
 	_, i, confidence := c.matcher.Match(tags...)
 	if confidence < language.High {
 		return "", false
