@@ -92,7 +92,7 @@ func (a *appAPI) claim(c echo.Context) error {
 	err = a.guess(c, p, handoff.Secret(code), func() (bool, error) {
 		var err error
 		got, err = a.handoffs.ClaimForApp(c.Request().Context(), handoff.AppTap{
-			Partner: p, Code: handoff.Secret(code), Opened: openedIn(r.Code), Challenge: r.CodeChallenge, Browser: by, Risk: a.risky(c, p),
+			Partner: p, Code: handoff.Secret(code), Opened: openedIn(r.Code), Challenge: r.CodeChallenge, Browser: by, Network: a.seenFrom(c), Risk: a.risky(c, p),
 			Device: handoff.DeviceInfo{ID: r.DeviceInfo.DeviceID, Name: r.DeviceInfo.DeviceName, Type: r.DeviceInfo.DeviceType},
 		})
 		return err == nil || handoff.CodeOf(err) != handoff.CodeNotFound, err

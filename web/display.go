@@ -244,7 +244,7 @@ func (s *site) visitor(c echo.Context) handoff.Browser {
 
 // show serves GET /h/:key.
 func (d *display) show(c echo.Context) error {
-	h, err := d.handoffs.Display(c.Request().Context(), displayKey(c), d.visitor(c))
+	h, err := d.handoffs.Display(c.Request().Context(), displayKey(c), d.visitor(c), d.seenFrom(c))
 	if err != nil && (h.ID == "" || publicCode(handoff.CodeOf(err)) != handoff.CodePlatformUnavailable) {
 		return err
 	}
@@ -408,7 +408,7 @@ func (d *display) png(c echo.Context) error {
 
 // picture is the code as of now, renewing what it carries if that nears its end.
 func (d *display) picture(c echo.Context, encode func(string) (qr.Code, error)) (qr.Code, error) {
-	h, err := d.handoffs.Display(c.Request().Context(), displayKey(c), d.visitor(c))
+	h, err := d.handoffs.Display(c.Request().Context(), displayKey(c), d.visitor(c), d.seenFrom(c))
 	if err != nil {
 		return qr.Code{}, err
 	}

@@ -62,7 +62,7 @@ func (d *display) displayState(c echo.Context, h handoff.Handoff) (stateJSON, er
 
 // status serves GET /h/:key/status.
 func (d *display) status(c echo.Context) error {
-	h, err := d.handoffs.Display(c.Request().Context(), displayKey(c), d.visitor(c))
+	h, err := d.handoffs.Display(c.Request().Context(), displayKey(c), d.visitor(c), d.seenFrom(c))
 	if err != nil && (h.ID == "" || publicCode(handoff.CodeOf(err)) != handoff.CodePlatformUnavailable) {
 		return err
 	}
@@ -80,7 +80,7 @@ func (d *display) status(c echo.Context) error {
 // follow serves GET /h/:key/events.
 func (d *display) follow(c echo.Context) error {
 	key := displayKey(c)
-	h, err := d.handoffs.Display(c.Request().Context(), key, d.visitor(c))
+	h, err := d.handoffs.Display(c.Request().Context(), key, d.visitor(c), d.seenFrom(c))
 	if err != nil && (h.ID == "" || publicCode(handoff.CodeOf(err)) != handoff.CodePlatformUnavailable) {
 		return err
 	}
@@ -94,7 +94,7 @@ func (d *display) follow(c echo.Context) error {
 		},
 		keep: func(ctx context.Context, h handoff.Handoff) (handoff.Handoff, error) {
 			if h.Status == handoff.StatusCreated { // the platform was away: try again while a page waits
-				return d.handoffs.Display(ctx, key, d.visitor(c))
+				return d.handoffs.Display(ctx, key, d.visitor(c), d.seenFrom(c))
 			}
 			return h, d.handoffs.Watch(ctx, h)
 		},

@@ -271,6 +271,7 @@ func TestEveryOperation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.raw(http.MethodGet, "/v1/openapi.json", "")
+	w.raw(http.MethodGet, "/v1/jwks.json", "")
 	w.raw(http.MethodGet, "/v1/handoffs?status=created&limit=2", "")
 	s := w.begin()
 	s.open()

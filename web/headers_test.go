@@ -52,6 +52,7 @@ func TestHeadersGolden(t *testing.T) {
 		{"app link in a browser", get(w.person(iPhone), host(s.own.link(t, "open")))},
 		{"token answer", s.pickUp()},
 		{"created", created},
+		{"keys", w.raw(http.MethodGet, "/v1/jwks.json", "")},
 		{"problem", w.raw(http.MethodGet, "/v1/nothing", "")},
 		{"guide", get(w.person(desktop), w.public+"/docs")},
 		{"unknown path", get(w.person(desktop), w.public+"/nothing")},

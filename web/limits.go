@@ -76,6 +76,24 @@ func countryOf(proxies []netip.Prefix, header string) func(*http.Request) string
 // network is the network a request comes from.
 func (s *site) network(c echo.Context) string { return limit.Network(s.address(c.Request())) }
 
+// sharedSpace is what carriers number their customers with (RFC 6598).
+const sharedSpace = "100.64.0.0/10"
+
+// seenFrom is the network a request comes from, as it is told apart from others;
+// empty for an address that says nothing of where somebody is, such as one of a
+// private network, which there are many of.
+func (s *site) seenFrom(c echo.Context) handoff.Secret {
+	a, err := netip.ParseAddr(s.address(c.Request()))
+	if err != nil {
+		return ""
+	}
+	a = a.Unmap()
+	if !a.IsGlobalUnicast() || a.IsPrivate() || netip.MustParsePrefix(sharedSpace).Contains(a) {
+		return ""
+	}
+	return handoff.Secret(s.network(c))
+}
+
 // within counts one of kind for key. Beyond the limit it is CodeRateLimited. If
 // nobody can count, nobody is refused.
 func (s *site) within(c echo.Context, kind limit.Kind, key string) error {

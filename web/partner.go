@@ -431,6 +431,15 @@ func (a *partnerAPI) describe(c echo.Context) error {
 	return c.Blob(http.StatusOK, "application/json", a.document)
 }
 
+// keys serves GET /v1/jwks.json, to everybody.
+func (a *partnerAPI) keys(c echo.Context) error {
+	set, err := a.records.Keys()
+	if err != nil {
+		return err
+	}
+	return c.Blob(http.StatusOK, "application/json", set)
+}
+
 // wireHandoff is a handoff as the API shows it.
 type wireHandoff struct {
 	ID         handoff.ID         `json:"id"`
@@ -449,6 +458,7 @@ type wireHandoff struct {
 	ExpiresAt  string             `json:"expiresAt"`
 	Seq        int                `json:"seq"`
 	Events     []wireEvent        `json:"events"`
+	Record     *string            `json:"record"`
 }
 
 type wireDevice struct {
@@ -497,6 +507,13 @@ func (a *partnerAPI) wire(h handoff.Handoff) (wireHandoff, error) {
 	}
 	for _, e := range h.Events {
 		w.Events = append(w.Events, wireEvent{Type: e.Type, At: wireTime(e.At), Seq: e.Seq})
+	}
+	if r, ok := h.Record(); ok {
+		record, err := a.records.Sign(r)
+		if err != nil {
+			return wireHandoff{}, err
+		}
+		w.Record = &record
 	}
 	return w, nil
 }

@@ -229,7 +229,7 @@ func (p *phone) tap(c echo.Context) (handoff.Tap, error) {
 	return handoff.Tap{
 		Partner: handoff.PartnerID(c.Param("partner")), Code: handoff.Secret(c.Param("code")),
 		Opened: c.Request().PostFormValue("opened"), Attempt: handoff.Secret(c.Request().PostFormValue("attempt")),
-		Visitor: handoff.Visitor{Owner: owner, Browser: by}, Device: deviceInfo(owner, by),
+		Visitor: handoff.Visitor{Owner: owner, Browser: by, Network: p.seenFrom(c)}, Device: deviceInfo(owner, by),
 		Risk: p.risky(c, handoff.PartnerID(c.Param("partner"))), Instead: c.Request().PostFormValue("instead") == "1",
 		Again: c.Request().PostFormValue("again") == "1",
 	}, nil
@@ -266,7 +266,7 @@ func (p *phone) continueHere(c echo.Context) error {
 		return err
 	}
 	by := p.visitor(c)
-	h, key, err := p.handoffs.ContinueHere(c.Request().Context(), displayKey(c), handoff.Visitor{Owner: owner, Browser: by}, deviceInfo(owner, by))
+	h, key, err := p.handoffs.ContinueHere(c.Request().Context(), displayKey(c), handoff.Visitor{Owner: owner, Browser: by, Network: p.seenFrom(c)}, deviceInfo(owner, by))
 	if err != nil {
 		return p.refused(c, h, err)
 	}

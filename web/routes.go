@@ -32,6 +32,7 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 	v1.POST("/handoffs/:id/complete", api.complete, api.authenticate)
 	v1.POST("/handoffs/:id/links", api.addLink, api.authenticate)
 	v1.GET("/openapi.json", api.describe)
+	v1.GET("/jwks.json", api.keys)
 
 	// App API: the same, without a key, on both hosts.
 	native := e.Group("/v1", answersJSON, middleware.BodyLimit("64K"), s.limitUnknown)

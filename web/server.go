@@ -31,10 +31,18 @@ type Follower interface {
 	Subscribe(id handoff.ID) (updates <-chan handoff.Handoff, stop func())
 }
 
+// Records signs what a partner may believe about a handoff.
+type Records interface {
+	Sign(r handoff.Record) (string, error)
+	// Keys is the JSON Web Key Set that verifies it.
+	Keys() ([]byte, error)
+}
+
 // Config is what the server needs; every field is required but Demo, Examines,
 // Messenger, TrustedProxies and Observe.
 type Config struct {
 	Handoffs *handoff.Service
+	Records  Records
 	Partners *partner.Directory
 	Changes  Follower
 	Catalog  *i18n.Catalog
@@ -63,6 +71,7 @@ type Config struct {
 // site is what every audience's handlers share.
 type site struct {
 	handoffs  *handoff.Service
+	records   Records
 	partners  *partner.Directory
 	catalog   *i18n.Catalog
 	menus     map[i18n.Lang][]templates.Language // never written to
@@ -89,6 +98,9 @@ type site struct {
 func New(c Config) (http.Handler, error) {
 	if c.Limiter == nil || c.Streams == nil {
 		return nil, errors.New("there is nothing that counts against the limits")
+	}
+	if c.Records == nil {
+		return nil, errors.New("there is nothing that signs records")
 	}
 	public, err := url.Parse(c.Public)
 	if err != nil {
@@ -118,7 +130,7 @@ func New(c Config) (http.Handler, error) {
 		return nil, fmt.Errorf("building the association files: %w", err)
 	}
 	s := &site{
-		handoffs: c.Handoffs, partners: c.Partners, catalog: c.Catalog, menus: menus(c.Catalog), assets: assets, brands: brands, embed: embed, displays: &templates.Prepared{},
+		handoffs: c.Handoffs, records: c.Records, partners: c.Partners, catalog: c.Catalog, menus: menus(c.Catalog), assets: assets, brands: brands, embed: embed, displays: &templates.Prepared{},
 		hosts: applink.Hosts{Link: c.Link, Public: c.Public}, public: public, link: link, demo: c.Demo, log: c.Log,
 		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe,
 		country: countryOf(c.TrustedProxies, c.CountryHeader), examines: c.Examines, messenger: c.Messenger,

@@ -28,6 +28,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handoff-portal/handoff/internal/applink"
+	"github.com/handoff-portal/handoff/internal/attest"
 	"github.com/handoff-portal/handoff/internal/browser"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/i18n"
@@ -72,7 +73,7 @@ type setting struct {
 	https        bool      // public hosts of one's own, which only the handler itself answers for
 	keys         []handoff.Secret
 	clientSecret handoff.Secret // the portal's at the platform
-	deliverer    func(*slog.Logger) handoff.Deliverer
+	deliverer    func(*slog.Logger, *attest.Attestor) handoff.Deliverer
 	messenger    web.Messenger // with it, the partner's links go out by sms and email too
 	beside       *world        // another process of the same portal, at the same time
 	after        *world        // the same, after that one was stopped: on its store and address
@@ -220,19 +221,6 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	if err != nil {
 		t.Fatalf("keyring.New() error = %v", err)
 	}
-	var deliverer handoff.Deliverer
-	if s.deliverer != nil {
-		deliverer = s.deliverer(log)
-	}
-	w.counted = metrics.New(metrics.Options{Rule: applink.Rule})
-	w.handoff = handoff.NewService(handoff.Config{
-		Store: w.counted.Store(w.store), Vault: vault, Platforms: w.counted.Platforms(platforms{client}), Notifier: w.hub,
-		Deliverer: deliverer, Witness: w.counted, Log: log, Now: w.clock.now,
-	})
-	catalog, err := languages()
-	if err != nil {
-		t.Fatalf("i18n.Load() error = %v", err)
-	}
 	address := "127.0.0.1:0"
 	if s.after != nil {
 		address = s.after.listen
@@ -253,8 +241,22 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 		w.public = "http://127.0.0.1:" + port
 		w.link = w.public
 	}
+	records := attest.New(w.public, vault)
+	var deliverer handoff.Deliverer
+	if s.deliverer != nil {
+		deliverer = s.deliverer(log, records)
+	}
+	w.counted = metrics.New(metrics.Options{Rule: applink.Rule})
+	w.handoff = handoff.NewService(handoff.Config{
+		Store: w.counted.Store(w.store), Vault: vault, Platforms: w.counted.Platforms(platforms{client}), Notifier: w.hub,
+		Deliverer: deliverer, Witness: w.counted, Log: log, Now: w.clock.now,
+	})
+	catalog, err := languages()
+	if err != nil {
+		t.Fatalf("i18n.Load() error = %v", err)
+	}
 	h, err := web.New(web.Config{
-		Handoffs: w.handoff, Partners: directory(t, s, w), Changes: w.hub, Catalog: catalog,
+		Handoffs: w.handoff, Records: records, Partners: directory(t, s, w), Changes: w.hub, Catalog: catalog,
 		Public: w.public, Link: w.link, Frame: s.frame, Log: log,
 		Limiter: limiter(t, s, w.clock.now), Streams: streams(s), TrustedProxies: s.proxies, CountryHeader: s.country, Observe: w.counted.Request, Messenger: s.messenger,
 	})
@@ -424,7 +426,7 @@ func (w *world) callAs(key handoff.Secret, method, path string, body any) answer
 // wire is a handoff as the API shows it.
 type wire struct {
 	ID, Status, DisplayURL, InstanceID, SupportRef string
-	Route, Confirmed, Reason                       *string
+	Route, Confirmed, Reason, Record               *string
 	Device                                         *struct{ Class, OS string }
 	ExpiresAt                                      time.Time
 	Events                                         []struct {

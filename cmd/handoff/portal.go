@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/applink"
+	"github.com/handoff-portal/handoff/internal/attest"
 	"github.com/handoff-portal/handoff/internal/config"
 	"github.com/handoff-portal/handoff/internal/doctor"
 	"github.com/handoff-portal/handoff/internal/egress"
@@ -87,8 +88,9 @@ func newPortal(p parts) (*portal, error) {
 	}
 	guard := egress.New(egress.Options{Allow: p.config.EgressAllow})
 	closers = append(closers, func() error { guard.CloseIdleConnections(); return nil })
+	attestor := attest.New(p.config.PublicURL, keys)
 	sender, err := webhook.New(webhook.Config{
-		Endpoints: endpoints(p.config.Partners), Client: guard.Client(), Refused: egress.ErrRefused, Log: p.log,
+		Endpoints: endpoints(p.config.Partners), Client: guard.Client(), Sign: attestor.Sign, Refused: egress.ErrRefused, Log: p.log,
 	})
 	if err != nil {
 		return nil, err
@@ -108,7 +110,7 @@ func newPortal(p parts) (*portal, error) {
 	}
 	streams := newStreams(p.config.Limits)
 	handler, err := web.New(web.Config{
-		Handoffs: service, Partners: partners, Changes: hub, Catalog: catalog,
+		Handoffs: service, Records: attestor, Partners: partners, Changes: hub, Catalog: catalog,
 		Public: p.config.PublicURL, Link: p.config.LinkURL, Frame: p.config.Frames, Demo: p.demo, Log: p.log,
 		Limiter: limiter, Streams: streams, TrustedProxies: p.config.TrustedProxies, CountryHeader: p.config.CountryHeader, Observe: counted.Request,
 		Messenger: messenger,

@@ -39,6 +39,7 @@ func house() map[string][]string {
 		sim:                         {},
 		qr:                          {},
 		applink:                     {domain, partner},
+		"internal/attest":           {domain, "internal/keyring"},
 		"internal/egress":           {},
 		"internal/keyring":          {domain},
 		"internal/limit":            {},

@@ -19,6 +19,7 @@ type AppTap struct {
 	Challenge string // PKCE S256 (RFC 7636 section 4.2)
 	Device    DeviceInfo
 	Browser   Browser // what the app's device is, as far as it says
+	Network   Secret  // where it asks from, as Service.Display has it
 	Risk      bool    // a positive sign of risk that the caller knows of
 }
 
@@ -61,7 +62,7 @@ func (s *Service) ClaimForApp(ctx context.Context, t AppTap) (AppClaim, error) {
 		Here:   a.code.Route == RouteLocal && h.hereForApp(),
 		Frame:  a.opened && a.code.Route == RouteQR && h.Terms.Frame > 0,
 		Report: HashOf(report), ReportKey: s.vault.Seal(h.label("report"), []byte(report)),
-	}, a.code.Hash, t.Risk)
+	}, a.code.Hash, t.Network, t.Risk)
 	if err != nil {
 		return AppClaim{}, err
 	}

@@ -40,7 +40,7 @@ func TestStepOfADeadProcess(t *testing.T) {
 	}{
 		{"start", func(d *desk) func() error {
 			return func() error {
-				_, err := d.svc.Display(d.t.Context(), d.key, handoff.Browser{})
+				_, err := d.svc.Display(d.t.Context(), d.key, handoff.Browser{}, "")
 				return err
 			}
 		}, handoff.StatusDisplayed},

@@ -91,7 +91,7 @@ func (d *desk) create(edit func(*handoff.Terms)) {
 // open opens the display.
 func (d *desk) open() handoff.Handoff {
 	d.t.Helper()
-	h, err := d.svc.Display(d.t.Context(), d.key, handoff.Browser{Name: "Chrome", OS: "Windows", Class: handoff.ClassDesktop})
+	h, err := d.svc.Display(d.t.Context(), d.key, handoff.Browser{Name: "Chrome", OS: "Windows", Class: handoff.ClassDesktop}, "")
 	if err != nil {
 		d.t.Fatalf("Display(): %v", err)
 	}

@@ -8,9 +8,10 @@ import (
 
 // Display returns the handoff of a display, making the first device/start if
 // that was not done yet, and a fresh connect token where the QR carries one that
-// nears its end. by is the browser that asks, kept from the first time. If the
-// platform does not answer, the handoff comes together with the error.
-func (s *Service) Display(ctx context.Context, key Secret, by Browser) (Handoff, error) {
+// nears its end. by is the browser that asks, kept from the first time, and network
+// where it asks from. If the platform does not answer, the handoff comes together
+// with the error.
+func (s *Service) Display(ctx context.Context, key Secret, by Browser, network Secret) (Handoff, error) {
 	h, err := s.lookup(ctx, KeyDisplay, key)
 	if err != nil {
 		return h, err
@@ -21,7 +22,7 @@ func (s *Service) Display(ctx context.Context, key Secret, by Browser) (Handoff,
 	}
 	switch {
 	case h.Status == StatusCreated:
-		h, err = s.firstStart(ctx, h, by)
+		h, err = s.firstStart(ctx, h, by, network)
 	case h.Terms.CodeMode == CodeToken && (h.Status == StatusDisplayed || h.Status == StatusOpened) && h.connectFades(now):
 		h, err = s.renewStart(ctx, h)
 	}
@@ -39,7 +40,7 @@ func (h Handoff) connectFades(now time.Time) bool {
 // fades is when three quarters of t's life are over.
 func (t Token) fades() time.Time { return t.MadeAt.Add(t.ExpiresAt.Sub(t.MadeAt) * 3 / 4) }
 
-func (s *Service) firstStart(ctx context.Context, h Handoff, by Browser) (Handoff, error) {
+func (s *Service) firstStart(ctx context.Context, h Handoff, by Browser, network Secret) (Handoff, error) {
 	p, err := s.platforms.Platform(h.Partner)
 	if err != nil {
 		return h, err
@@ -57,8 +58,9 @@ func (s *Service) firstStart(ctx context.Context, h Handoff, by Browser) (Handof
 		if err != nil {
 			return endsUnknown(err), hidden(err)
 		}
-		codes, keyID := s.shown(h, now), s.vault.NewestKey()
+		codes, keyID, from := s.shown(h, now), s.vault.NewestKey(), s.blinded(h, network)
 		return func(h Handoff, now time.Time) (Handoff, error) {
+			h.Network = from
 			return h.Display(by, codes, token, keyID, now)
 		}, nil
 	})

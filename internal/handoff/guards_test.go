@@ -102,7 +102,7 @@ func acts() []act {
 	}
 	return []act{
 		{"Display", "displayed ok ok ok ok ok ok", "ok", "ok", atDisplay(func(s *stage) (handoff.Handoff, error) {
-			return s.svc.Display(s.t.Context(), s.desk.key, handoff.Browser{})
+			return s.svc.Display(s.t.Context(), s.desk.key, handoff.Browser{}, "")
 		})},
 		{"Confirm", "conflict conflict conflict ok conflict conflict conflict", "gone", "gone", atDisplay(func(s *stage) (handoff.Handoff, error) { return s.svc.Confirm(s.t.Context(), s.desk.key, "") })},
 		{"Release", "ok ok ok displayed displayed displayed displayed", "gone", "gone", atDisplay(func(s *stage) (handoff.Handoff, error) { return s.svc.Release(s.t.Context(), s.desk.key) })},

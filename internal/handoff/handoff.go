@@ -59,6 +59,7 @@ type Handoff struct {
 	Begun       Hash      // of the cookie of the phone's browser that showed the display top level first
 	DisplayedAt time.Time // frames count from here
 	FrameKeyID  string    // the server key the frames' key is derived from
+	Network     Network   // of the browser that first showed it
 
 	Codes []RouteCode
 	Claim *Claim // the one in force, or the last one after an end
@@ -164,6 +165,7 @@ type Claim struct {
 	At    time.Time
 	Until time.Time // the lease; zero: until the handoff's deadline
 	By    Browser
+	Near  Nearness // to the display, by network
 
 	// A browser's claim.
 	Attempt    Hash   // of the form's attempt

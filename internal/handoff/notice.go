@@ -27,6 +27,9 @@ type Notice struct {
 	OS        string // of the device
 	Confirmed string // "number", "scan" or empty
 	Cause     Cause
+	// Of the claim too, for the record.
+	ClaimedAt time.Time
+	Near      Nearness
 }
 
 // Message is a notice on its way to one endpoint. Every attempt to send it is
@@ -37,6 +40,7 @@ type Message struct {
 	Partner   PartnerID
 	Handoff   ID
 	Reference string
+	Record    Record // zero: nobody had claimed yet
 	To        EndpointID
 	// Again is set for one that an operator sends again: it goes out even if the
 	// endpoint has said that it is gone.
@@ -144,10 +148,7 @@ func (h Handoff) told(now time.Time) Handoff {
 	if len(h.Outbox) == 0 {
 		return h
 	}
-	n := Notice{Seq: h.Seq, Status: h.Status, At: now, Confirmed: h.Confirmed, Cause: h.Cause}
-	if c := h.Claim; c != nil {
-		n.Route, n.Class, n.OS = c.Route, c.By.Class, c.By.OS
-	}
+	n := h.noticed(now)
 	h.Notices = append(slices.Clip(h.Notices), n)
 	h.Outbox = slices.Clone(h.Outbox)
 	for i := range h.Outbox {
@@ -162,6 +163,15 @@ func (h Handoff) told(now time.Time) Handoff {
 		h = h.dropNotice()
 	}
 	return h
+}
+
+// noticed is h as it is, for its partner.
+func (h Handoff) noticed(now time.Time) Notice {
+	n := Notice{Seq: h.Seq, Status: h.Status, At: now, Confirmed: h.Confirmed, Cause: h.Cause}
+	if c := h.Claim; c != nil {
+		n.Route, n.Class, n.OS, n.ClaimedAt, n.Near = c.Route, c.By.Class, c.By.OS, c.At, c.Near
+	}
+	return n
 }
 
 // dropNotice forgets the oldest notice that is settled everywhere, or the oldest.

@@ -108,7 +108,8 @@ func (h Handoff) message(to EndpointID, by Hash) (m Message, ok bool) {
 		if !kept || s == nil {
 			return m, false
 		}
-		return Message{Notice: n, Partner: h.Partner, Handoff: h.ID, Reference: h.Terms.Reference, To: to, Again: s.Again}, true
+		record, _ := h.recordOf(n)
+		return Message{Notice: n, Partner: h.Partner, Handoff: h.ID, Reference: h.Terms.Reference, Record: record, To: to, Again: s.Again}, true
 	}
 	return m, false
 }

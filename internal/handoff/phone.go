@@ -58,7 +58,8 @@ func (s *Service) arrive(ctx context.Context, partner PartnerID, code Secret, op
 type Visitor struct {
 	Owner   Secret // its cookie
 	Browser Browser
-	Person  bool // the request is a person's navigation, not a fetch of some program
+	Network Secret // where it asks from, as Service.Display has it
+	Person  bool   // the request is a person's navigation, not a fetch of some program
 }
 
 // Land returns what the landing of a code shows. It changes nothing but the hint
@@ -169,9 +170,9 @@ func (s *Service) claim(ctx context.Context, a arrived, t Tap) (Handoff, Secret,
 	}
 	var err error
 	if t.Instead {
-		h, err = s.contest(ctx, h, c, a.code.Hash)
+		h, err = s.contest(ctx, h, c, a.code.Hash, t.Visitor.Network)
 	} else {
-		h, err = s.take(ctx, h, c, a.code.Hash, t.Risk)
+		h, err = s.take(ctx, h, c, a.code.Hash, t.Visitor.Network, t.Risk)
 	}
 	if err != nil {
 		return h, "", err
@@ -185,12 +186,13 @@ func (s *Service) claim(ctx context.Context, a arrived, t Tap) (Handoff, Secret,
 	return h, "", Errorf(CodeConflict, "another device holds this handoff")
 }
 
-func (s *Service) take(ctx context.Context, h Handoff, c Claim, code Hash, risk bool) (Handoff, error) {
+func (s *Service) take(ctx context.Context, h Handoff, c Claim, code Hash, network Secret, risk bool) (Handoff, error) {
 	return s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
 		number, err := s.newNumberFor(h)
 		if err != nil {
 			return h, err
 		}
+		c.Near = s.nearness(h, network)
 		return h.Take(c, code, number, risk, now)
 	})
 }

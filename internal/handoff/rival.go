@@ -99,12 +99,13 @@ func (h Handoff) RefuseRival(why Reason, now time.Time) (Handoff, error) {
 func (h Handoff) isRival(key Secret) bool { return h.Rival != nil && h.Rival.Hash.Matches(key) }
 
 // contest asks for the handoff in place of the phone that holds it.
-func (s *Service) contest(ctx context.Context, h Handoff, c Claim, code Hash) (Handoff, error) {
+func (s *Service) contest(ctx context.Context, h Handoff, c Claim, code Hash, network Secret) (Handoff, error) {
 	return s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
 		number, err := s.newNumberFor(h)
 		if err != nil {
 			return h, err
 		}
+		c.Near = s.nearness(h, network)
 		if h.Status.Held() && h.Status != StatusClaimed {
 			return h.Contest(c, code, number, now)
 		}

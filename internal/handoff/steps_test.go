@@ -103,7 +103,7 @@ func (w *walk) display() error {
 	if !ok {
 		return nil
 	}
-	h, err := w.svc().Display(w.t.Context(), d.key, handoff.Browser{Name: "Chrome", OS: "Windows", Class: handoff.ClassDesktop})
+	h, err := w.svc().Display(w.t.Context(), d.key, handoff.Browser{Name: "Chrome", OS: "Windows", Class: handoff.ClassDesktop}, "")
 	w.say(" %s: %s", d.id, h.Status)
 	if err != nil {
 		return err

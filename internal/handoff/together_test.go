@@ -149,7 +149,7 @@ func wantCounts(t *testing.T, what string, got map[string]int, want map[string]i
 func TestTwoHundredAtOnce(t *testing.T) {
 	onStores(t, func(t *testing.T, p *processes) {
 		id, key := p.create(t)
-		h, err := p.svcs[0].Display(t.Context(), key, handoff.Browser{})
+		h, err := p.svcs[0].Display(t.Context(), key, handoff.Browser{}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,7 +206,7 @@ func TestOneStepAtATime(t *testing.T) {
 			starts, connects := p.calls("start"), p.calls("connect")
 			id, key := p.create(t)
 			got := p.atOnce(20, func(_ int, svc *handoff.Service) error {
-				h, err := svc.Display(t.Context(), key, handoff.Browser{})
+				h, err := svc.Display(t.Context(), key, handoff.Browser{}, "")
 				if err == nil && h.Status != handoff.StatusDisplayed {
 					err = fmt.Errorf("it is %s", h.Status)
 				}
@@ -251,7 +251,7 @@ func TestOneStepAtATime(t *testing.T) {
 func TestOneTokenForTwentyCalls(t *testing.T) {
 	onStores(t, func(t *testing.T, p *processes) {
 		_, key := p.create(t)
-		h, err := p.svcs[0].Display(t.Context(), key, handoff.Browser{})
+		h, err := p.svcs[0].Display(t.Context(), key, handoff.Browser{}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -281,7 +281,7 @@ func TestOneTokenForTwentyCalls(t *testing.T) {
 func TestTwoWorkers(t *testing.T) {
 	onStores(t, func(t *testing.T, p *processes) {
 		id, key := p.create(t)
-		if _, err := p.svcs[0].Display(t.Context(), key, handoff.Browser{}); err != nil {
+		if _, err := p.svcs[0].Display(t.Context(), key, handoff.Browser{}, ""); err != nil {
 			t.Fatal(err)
 		}
 		// Its deadline and its next question are now.

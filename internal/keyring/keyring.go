@@ -8,6 +8,7 @@
 package keyring
 
 import (
+	"crypto/ed25519"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
@@ -36,12 +37,13 @@ type Keyring struct {
 
 // serverKey is what is derived from one server key for each job.
 type serverKey struct {
-	id    string
-	seal  []byte // AES-256-GCM, by label
-	under []byte // the same, together with another secret
-	sign  []byte // HMAC-SHA256 of what comes back
-	blind []byte // HMAC-SHA256 of short secrets
-	frame []byte // the server key itself: the salt is the handoff's id
+	id     string
+	seal   []byte             // AES-256-GCM, by label
+	under  []byte             // the same, together with another secret
+	sign   []byte             // HMAC-SHA256 of what comes back
+	blind  []byte             // HMAC-SHA256 of short secrets
+	attest ed25519.PrivateKey // signs what others verify
+	frame  []byte             // the server key itself: the salt is the handoff's id
 }
 
 // New returns a keyring of server keys, newest first, each 32 bytes in standard
@@ -64,12 +66,13 @@ func New(keys []handoff.Secret) (*Keyring, error) {
 			continue
 		}
 		key := serverKey{
-			id:    hex.EncodeToString(derive(b, nil, "handoff/v1 id", idSize)),
-			seal:  derive(b, nil, "handoff/v1 seal", keySize),
-			under: derive(b, nil, "handoff/v1 seal under", keySize),
-			sign:  derive(b, nil, "handoff/v1 sign", keySize),
-			blind: derive(b, nil, "handoff/v1 blind", keySize),
-			frame: b,
+			id:     hex.EncodeToString(derive(b, nil, "handoff/v1 id", idSize)),
+			seal:   derive(b, nil, "handoff/v1 seal", keySize),
+			under:  derive(b, nil, "handoff/v1 seal under", keySize),
+			sign:   derive(b, nil, "handoff/v1 sign", keySize),
+			blind:  derive(b, nil, "handoff/v1 blind", keySize),
+			attest: ed25519.NewKeyFromSeed(derive(b, nil, "handoff/v1 attest ed25519", ed25519.SeedSize)),
+			frame:  b,
 		}
 		if first := seen[key.id]; first > 0 {
 			faults = append(faults, fmt.Errorf("server key %d is the same as server key %d", i+1, first))

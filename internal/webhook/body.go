@@ -26,6 +26,7 @@ type event struct {
 	Reason    *handoff.Cause `json:"reason"`
 	Reference string         `json:"reference"`
 	Seq       int            `json:"seq"`
+	Record    *string        `json:"record"`
 }
 
 type device struct {
@@ -34,7 +35,7 @@ type device struct {
 }
 
 // encode returns the body of a message.
-func encode(m handoff.Message) ([]byte, error) {
+func (s *Sender) encode(m handoff.Message) ([]byte, error) {
 	e := event{ID: m.Handoff, Status: m.Status, Reference: m.Reference, Seq: m.Seq}
 	if m.Route != "" {
 		e.Route, e.Device = &m.Route, &device{m.Class, m.OS}
@@ -44,6 +45,13 @@ func encode(m handoff.Message) ([]byte, error) {
 	}
 	if m.Cause != "" {
 		e.Reason = &m.Cause
+	}
+	if m.Record != (handoff.Record{}) && s.sign != nil {
+		record, err := s.sign(m.Record)
+		if err != nil {
+			return nil, err
+		}
+		e.Record = &record
 	}
 	return json.Marshal(body{Type: "handoff." + string(m.Status), Timestamp: m.At.UTC().Format(timeForm), Data: e})
 }

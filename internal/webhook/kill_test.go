@@ -106,7 +106,7 @@ func lead(ctx context.Context, svc *handoff.Service) error {
 	if err != nil {
 		return err
 	}
-	if h, err = svc.Display(ctx, key, handoff.Browser{}); err != nil {
+	if h, err = svc.Display(ctx, key, handoff.Browser{}, ""); err != nil {
 		return err
 	}
 	told(h)

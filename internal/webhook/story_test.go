@@ -123,7 +123,7 @@ func TestStory(t *testing.T) {
 		t.Fatal(err)
 	}
 	display := keep(svc.DisplayKey(h))
-	if h, err = svc.Display(ctx, display, handoff.Browser{Name: "Chrome", OS: "Windows", Class: handoff.ClassDesktop}); err != nil {
+	if h, err = svc.Display(ctx, display, handoff.Browser{Name: "Chrome", OS: "Windows", Class: handoff.ClassDesktop}, ""); err != nil {
 		t.Fatal(err)
 	}
 	_, link, err := svc.AddLink(ctx, h, handoff.RouteLink)

@@ -47,12 +47,15 @@ type Endpoint struct {
 	Secrets []handoff.Secret // "whsec_…"; all sign
 }
 
-// Config is what a Sender needs; every field is required but Refused and Now.
+// Config is what a Sender needs; every field is required but Sign,
+// Refused and Now.
 type Config struct {
 	Endpoints map[handoff.PartnerID][]Endpoint
 	// Client makes the calls. It decides what may be connected to, and must
 	// follow no redirect.
 	Client *http.Client
+	// Sign signs the record of a handoff. Without it, none is sent.
+	Sign func(handoff.Record) (string, error)
 	// Refused is what the client's errors are, by errors.Is, when it would not connect.
 	Refused error
 	Log     *slog.Logger
@@ -62,6 +65,7 @@ type Config struct {
 // Sender delivers notices. It is safe for concurrent use.
 type Sender struct {
 	client  *http.Client
+	sign    func(handoff.Record) (string, error)
 	refused error
 	log     *slog.Logger
 	now     func() time.Time
@@ -90,7 +94,7 @@ func New(c Config) (*Sender, error) {
 		c.Now = time.Now
 	}
 	s := &Sender{
-		client: c.Client, refused: c.Refused, log: c.Log, now: c.Now,
+		client: c.Client, sign: c.Sign, refused: c.Refused, log: c.Log, now: c.Now,
 		endpoints: make(map[handoff.PartnerID][]endpoint), gone: make(map[address]time.Time),
 	}
 	var faults []error
@@ -165,7 +169,7 @@ func (s *Sender) Deliver(ctx context.Context, m handoff.Message) handoff.Receipt
 	}
 	limit, cancel := context.WithTimeout(ctx, attemptLimit)
 	defer cancel()
-	b, err := encode(m)
+	b, err := s.encode(m)
 	if err != nil {
 		s.log.ErrorContext(ctx, "webhook_not_encoded", "partner", m.Partner, "endpoint", m.To, "error", err)
 		return handoff.Receipt{Outcome: "not sent: it cannot be encoded"}

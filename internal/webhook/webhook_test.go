@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -110,9 +111,9 @@ func TestBody(t *testing.T) {
 	s.Deliver(t.Context(), m)
 	want := []string{
 		`{"type":"handoff.connected","timestamp":"2026-05-06T07:08:09.123Z","data":{"id":"ho_0123456789abcdefABCDEF","status":"connected","route":"qr",` +
-			`"device":{"class":"mobile","os":"iOS"},"confirmed":"number","reason":"no_phone","reference":"order \"1234\" \u003c\u0026\u003e","seq":7}}`,
+			`"device":{"class":"mobile","os":"iOS"},"confirmed":"number","reason":"no_phone","reference":"order \"1234\" \u003c\u0026\u003e","seq":7,"record":null}}`,
 		`{"type":"handoff.created","timestamp":"2026-05-06T07:08:09.123Z","data":{"id":"ho_0123456789abcdefABCDEF","status":"created","route":null,` +
-			`"device":null,"confirmed":null,"reason":null,"reference":"","seq":1}}`,
+			`"device":null,"confirmed":null,"reason":null,"reference":"","seq":1,"record":null}}`,
 	}
 	for i, l := range r.letters() {
 		if string(l.body) != want[i] {
@@ -121,6 +122,34 @@ func TestBody(t *testing.T) {
 	}
 	if len(r.letters()) != 2 {
 		t.Errorf("%d deliveries, want 2", len(r.letters()))
+	}
+}
+
+// The record of a message is signed, and is part of the body.
+func TestBodyWithRecord(t *testing.T) {
+	r := newReceiver(t, nil)
+	s, err := webhook.New(webhook.Config{
+		Endpoints: map[handoff.PartnerID][]webhook.Endpoint{"acme": {{URL: r.URL, Secrets: []handoff.Secret{newSecret}}}},
+		Client:    loopback(), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Sign: func(r handoff.Record) (string, error) {
+			if r.Seq == 8 {
+				return "", errors.New("no")
+			}
+			return "signed " + string(r.Handoff), nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := notice(r.URL)
+	m.Record = handoff.Record{Handoff: m.Handoff, Seq: 7}
+	s.Deliver(t.Context(), m)
+	if got, want := string(r.letters()[0].body), `"seq":7,"record":"signed ho_0123456789abcdefABCDEF"}}`; !strings.HasSuffix(got, want) {
+		t.Errorf("body = %s, want it to end in %s", got, want)
+	}
+	m.Record.Seq = 8
+	if got := s.Deliver(t.Context(), m); got.Delivered || len(r.letters()) != 1 {
+		t.Errorf("Deliver() of what cannot be signed = %+v, want nothing sent", got)
 	}
 }
 

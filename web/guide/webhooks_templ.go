@@ -120,11 +120,19 @@ func webhooks(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
+		templ_7745c5c3_Err = heading("record", "The record").Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<p>From the first claim on, <code>data.record</code>, and <code>record</code> in the API's answers, is what you may believe about how the handoff happened: a compact JWS, signed by the portal, to be kept beside the case. Give it to a JOSE library that knows EdDSA, with the keys of <a href=\"/v1/jwks.json\">/v1/jwks.json</a>; take only <code>alg</code> <code>EdDSA</code> and <code>typ</code> <code>handoff-record+jwt</code>; then compare <code>iss</code> with this portal's address, and <code>partner</code>, <code>handoff</code> and <code>instanceId</code> with your own. <code>observed</code> is what the portal saw: the route, the times, how it was confirmed, and whether both came from one network. <code>stated</code> is what the phone said of itself, and anybody can say anything. Keep the key with the record: it leaves the list with its server key.</p>")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
 		templ_7745c5c3_Err = heading("order", "Order").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<p>The webhooks of one handoff come in order while you answer. Once one has failed three times, later ones are sent too; then <code>data.seq</code> orders them: keep the highest you have seen, and ignore a lower one. Different handoffs have no order between them.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<p>The webhooks of one handoff come in order while you answer. Once one has failed three times, later ones are sent too; then <code>data.seq</code> orders them: keep the highest you have seen, and ignore a lower one. Different handoffs have no order between them.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -132,7 +140,7 @@ func webhooks(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<p>Name both, the new one first, in the configuration; both sign, and either verifies. Give your receiver the new one, then take the old one out.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<p>Name both, the new one first, in the configuration; both sign, and either verifies. Give your receiver the new one, then take the old one out.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -144,7 +152,7 @@ func webhooks(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<p>Whoever runs the portal can list what was not taken, and send a handoff's webhooks again, by its id or the support reference that people see:</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<p>Whoever runs the portal can list what was not taken, and send a handoff's webhooks again, by its id or the support reference that people see:</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -152,20 +160,20 @@ func webhooks(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<p>What you missed is never only in a webhook: <code>GET /v1/handoffs/")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<p>What you missed is never only in a webhook: <code>GET /v1/handoffs/")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var2 string
 		templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs("{id}")
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `webhooks.templ`, Line: 75, Col: 77}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `webhooks.templ`, Line: 86, Col: 77}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</code> has every handoff with its events, for as long as your <code>retain</code> says.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</code> has every handoff with its events, for as long as your <code>retain</code> says.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -34,6 +34,7 @@ func stored(h handoff.Handoff) handoffRecord {
 		DisplayedAt: h.DisplayedAt.UTC(),
 		Begun:       hash(h.Begun),
 		FrameKeyID:  h.FrameKeyID,
+		Network:     network{Blind: hash(h.Network.Blind), IPv6: h.Network.IPv6},
 
 		Codes:  each(h.Codes, storedCode),
 		Claim:  at(h.Claim, storedClaim),
@@ -85,6 +86,7 @@ func (r handoffRecord) handoff() handoff.Handoff {
 		DisplayedAt: r.DisplayedAt,
 		Begun:       handoff.Hash(r.Begun),
 		FrameKeyID:  r.FrameKeyID,
+		Network:     handoff.Network{Blind: handoff.Hash(r.Network.Blind), IPv6: r.Network.IPv6},
 
 		Codes:   each(r.Codes, code.domain),
 		Claim:   at(r.Claim, claim.domain),
@@ -190,7 +192,7 @@ func (d dispatch) domain() handoff.Dispatch {
 
 func storedClaim(c handoff.Claim) claim {
 	return claim{
-		Hash: hash(c.Hash), Route: string(c.Route), Frame: c.Frame, Here: c.Here, At: c.At.UTC(), Until: c.Until.UTC(), By: storedBrowser(c.By),
+		Hash: hash(c.Hash), Route: string(c.Route), Frame: c.Frame, Here: c.Here, At: c.At.UTC(), Until: c.Until.UTC(), By: storedBrowser(c.By), Near: string(c.Near),
 		Owner: hash(c.Owner), Attempt: hash(c.Attempt), ByOwner: c.ByOwner, ByAttempt: c.ByAttempt,
 		Pickup: at(c.Pickup, storedPickup), Dead: each(c.Dead, storedHash), Opens: c.Opens,
 		DeviceID: c.DeviceID, DeviceName: c.DeviceName, DeviceType: c.DeviceType,
@@ -202,7 +204,7 @@ func storedClaim(c handoff.Claim) claim {
 
 func (c claim) domain() handoff.Claim {
 	return handoff.Claim{
-		Hash: handoff.Hash(c.Hash), Route: handoff.Route(c.Route), Frame: c.Frame, Here: c.Here, At: c.At, Until: c.Until, By: c.By.domain(),
+		Hash: handoff.Hash(c.Hash), Route: handoff.Route(c.Route), Frame: c.Frame, Here: c.Here, At: c.At, Until: c.Until, By: c.By.domain(), Near: handoff.Nearness(c.Near),
 		Owner: handoff.Hash(c.Owner), Attempt: handoff.Hash(c.Attempt), ByOwner: c.ByOwner, ByAttempt: c.ByAttempt,
 		Pickup: at(c.Pickup, pickup.domain), Dead: each(c.Dead, hash.domain), Opens: c.Opens,
 		DeviceID: c.DeviceID, DeviceName: c.DeviceName, DeviceType: c.DeviceType,

@@ -6,6 +6,7 @@ func storedNotice(n handoff.Notice) notice {
 	return notice{
 		Seq: n.Seq, Status: string(n.Status), At: n.At.UTC(), Route: string(n.Route),
 		Class: string(n.Class), OS: n.OS, Confirmed: n.Confirmed, Cause: string(n.Cause),
+		ClaimedAt: n.ClaimedAt.UTC(), Near: string(n.Near),
 	}
 }
 
@@ -13,6 +14,7 @@ func (n notice) domain() handoff.Notice {
 	return handoff.Notice{
 		Seq: n.Seq, Status: handoff.Status(n.Status), At: n.At, Route: handoff.Route(n.Route),
 		Class: handoff.Class(n.Class), OS: n.OS, Confirmed: n.Confirmed, Cause: handoff.Cause(n.Cause),
+		ClaimedAt: n.ClaimedAt, Near: handoff.Nearness(n.Near),
 	}
 }
 

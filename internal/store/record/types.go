@@ -59,6 +59,7 @@ type handoffRecord struct {
 	DisplayedAt time.Time `json:"dat,omitzero"`
 	Begun       hash      `json:"beg,omitzero"`
 	FrameKeyID  string    `json:"fk,omitzero"`
+	Network     network   `json:"net,omitzero"`
 
 	Codes  []code   `json:"codes,omitempty"`
 	Claim  *claim   `json:"claim,omitempty"`
@@ -120,6 +121,11 @@ type browser struct {
 	From  string `json:"at,omitzero"` // the country
 }
 
+type network struct {
+	Blind hash `json:"h,omitzero"`
+	IPv6  bool `json:"six,omitzero"`
+}
+
 type code struct {
 	Route     string    `json:"r,omitzero"`
 	Hash      hash      `json:"h,omitzero"`
@@ -144,6 +150,7 @@ type claim struct {
 	At    time.Time `json:"at,omitzero"`
 	Until time.Time `json:"til,omitzero"`
 	By    browser   `json:"by,omitzero"`
+	Near  string    `json:"net,omitzero"`
 
 	Owner      hash    `json:"own,omitzero"`
 	Attempt    hash    `json:"att,omitzero"`
@@ -231,6 +238,8 @@ type notice struct {
 	OS        string    `json:"os,omitzero"`
 	Confirmed string    `json:"conf,omitzero"`
 	Cause     string    `json:"why,omitzero"`
+	ClaimedAt time.Time `json:"cat,omitzero"`
+	Near      string    `json:"net,omitzero"`
 }
 
 type channel struct {

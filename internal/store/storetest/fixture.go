@@ -39,6 +39,7 @@ func Handoff(n int) handoff.Handoff {
 		Asker:       handoff.Browser{Name: "Chrome", OS: "Windows", Class: handoff.ClassDesktop, Country: "FR"},
 		DisplayedAt: made.Add(time.Second),
 		FrameKeyID:  "00000000",
+		Network:     handoff.Network{Blind: hash("network"), IPv6: true},
 		Codes: []handoff.RouteCode{
 			{Route: handoff.RouteQR, Hash: hash("qr"), Sealed: make(handoff.Sealed, 60), MadeAt: made},
 			{Route: handoff.RouteTyped, Hash: hash("typed"), Sealed: make(handoff.Sealed, 60), MadeAt: made},
@@ -58,7 +59,7 @@ func claimed(h handoff.Handoff) handoff.Handoff {
 	h.Claim = &handoff.Claim{
 		Hash: hash("claim"), Route: handoff.RouteQR, At: at, Until: at.Add(time.Minute), Owner: hash("owner"), ByOwner: make(handoff.Sealed, 60),
 		Pickup: &handoff.Pickup{Hash: hash("pickup"), Sealed: make(handoff.Sealed, 60)}, Dead: []handoff.Hash{hash("dead pickup")},
-		Report: hash("report"),
+		Report: hash("report"), Near: handoff.NearOther,
 	}
 	h.Request = &handoff.Request{Key: hash("request"), Body: hash("body")}
 	h.Connect = &handoff.Token{Sealed: make(handoff.Sealed, 60), ExpiresAt: at.Add(time.Hour)}
