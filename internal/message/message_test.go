@@ -208,6 +208,7 @@ type postOffice struct {
 	mu   sync.Mutex
 	got  []string // guarded by mu: messages
 	rcpt []string // guarded by mu
+	all  bool     // takes mail from everybody
 }
 
 func (p *postOffice) NewSession(c *smtp.Conn) (smtp.Session, error) {
@@ -233,7 +234,7 @@ func (l *letterbox) Auth(string) (sasl.Server, error) {
 }
 
 func (l *letterbox) Mail(string, *smtp.MailOptions) error {
-	if !l.in {
+	if !l.in && !l.office.all {
 		return smtp.ErrAuthRequired
 	}
 	return nil
@@ -386,7 +387,14 @@ func TestMailFails(t *testing.T) {
 	bad := newMail(t, address, "wrong", roots)
 	expect(t, "wrong password", bad.Check(t.Context(), handoff.RouteEmail), true, false, "smtp-user", "wrong")
 	expect(t, "certificate of nobody", newMail(t, address, "smtp-password", x509.NewCertPool()).Check(t.Context(), handoff.RouteEmail), false, false, "smtp-user", "smtp-password")
+	// Neither a login nor a message goes out in clear, whoever would take it.
 	office, plain, roots := open(t, false)
+	office.all = true
+	anybody, err := message.New(message.Config{RootCAs: roots, Mail: &message.Mail{SMTP: plain, From: "no-reply@acme.example"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "no STARTTLS and no login", anybody.Send(t.Context(), mailbox("jane@example.com"), letter()), false, false, "jane@example.com", "smtp-password")
 	expect(t, "no STARTTLS", newMail(t, plain, "smtp-password", roots).Send(t.Context(), mailbox("jane@example.com"), letter()), false, false, "jane@example.com", "smtp-password")
 	if len(office.got) > 0 {
 		t.Error("without TLS a message was sent")
