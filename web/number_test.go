@@ -234,6 +234,40 @@ func TestThief(t *testing.T) {
 	}
 }
 
+// An app that comes with the local link of a phone's display is that phone's, and is
+// not asked; unless it is known to be somewhere else, to where the link was sent.
+func TestLocalLinkElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, display, app string
+		asked              bool
+	}{
+		{"the same network", "198.51.100.7", "198.51.100.7", false},
+		{"not known", "", "198.51.100.7", false},
+		{"two kinds of address", "198.51.100.7", "2001:db8::7", false},
+		{"another network", "198.51.100.7", "203.0.113.9", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, asked(handoff.ConfirmAlways), func(s *setting) { s.proxies = local() })
+			s := w.begin()
+			if tt.display != "" {
+				s.phone.header.Set("X-Forwarded-For", tt.display)
+			}
+			link := s.phone.get(s.made.DisplayURL).page(t).Find("a[data-deep-link]").AttrOr("href", "")
+			_, challenge := pkce()
+			a := w.nativeFrom(tt.app, "/v1/claims", map[string]any{
+				"code": link, "codeChallenge": challenge, "deviceInfo": map[string]string{"deviceId": "0123456789abcdef01", "deviceType": "mobile"},
+			})
+			var claim struct{ Number *string }
+			a.json(t, &claim)
+			if a.StatusCode != http.StatusCreated || (claim.Number != nil) != tt.asked {
+				t.Errorf("claim = %d %s, want it asked for the number: %t", a.StatusCode, a.body, tt.asked)
+			}
+		})
+	}
+}
+
 // TestAppIsAsked: an app waits for the number too, and shows it.
 func TestAppIsAsked(t *testing.T) {
 	t.Parallel()

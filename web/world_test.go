@@ -604,6 +604,12 @@ func (w *world) scan(displayURL string) string {
 // native calls the app API.
 func (w *world) native(path string, body any) answer {
 	w.t.Helper()
+	return w.nativeFrom("", path, body)
+}
+
+// nativeFrom is the same from an address, by a proxy's word.
+func (w *world) nativeFrom(address, path string, body any) answer {
+	w.t.Helper()
 	b, err := json.Marshal(body)
 	if err != nil {
 		w.t.Fatal(err)
@@ -614,6 +620,9 @@ func (w *world) native(path string, body any) answer {
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "AcmeApp/1")
+	if address != "" {
+		r.Header.Set("X-Forwarded-For", address)
+	}
 	return send(w.t, http.DefaultClient, r)
 }
 

@@ -59,7 +59,7 @@ func (s *Service) ClaimForApp(ctx context.Context, t AppTap) (AppClaim, error) {
 		Hash: HashOf(claimID), Owner: HashOf(Secret(t.Device.ID)), By: t.Browser, Challenge: t.Challenge,
 		ByOwner:  s.vault.Seal(h.label("claim id"), []byte(claimID)),
 		DeviceID: t.Device.ID, DeviceName: t.Device.Name, DeviceType: t.Device.Type,
-		Here:   a.code.Route == RouteLocal && h.hereForApp(),
+		Here:   a.code.Route == RouteLocal && s.hereForApp(h, t.Network),
 		Frame:  a.opened && a.code.Route == RouteQR && h.Terms.Frame > 0,
 		Report: HashOf(report), ReportKey: s.vault.Seal(h.label("report"), []byte(report)),
 	}, a.code.Hash, t.Network, t.Risk)

@@ -8,7 +8,7 @@ import (
 // The local route is for the device that shows the display, and is never asked
 // for a number. So it counts as local only where that is known: the display's own
 // button, pressed in this browser; the browser that first showed the display
-// top level, by its cookie; or an app on a device whose display is a phone's. A
+// top level, by its cookie; or an app where the display is a phone's, in the same network as far as is known. A
 // local code that turns up anywhere else is a link that was passed on, and is
 // asked about as one.
 
@@ -45,9 +45,11 @@ func (s *Service) BeginHere(ctx context.Context, h Handoff, owner Secret) error 
 	return err
 }
 
-// hereForApp reports whether an app that claims may be on the display's own device.
-func (h Handoff) hereForApp() bool {
-	return h.Asker.Class == ClassMobile || h.Asker.Class == ClassTablet
+// hereForApp reports whether an app that claims may be on the display's own
+// device: a phone, and not known to be in another network. Against a local link
+// that is sent on to somebody elsewhere.
+func (s *Service) hereForApp(h Handoff, network Secret) bool {
+	return (h.Asker.Class == ClassMobile || h.Asker.Class == ClassTablet) && s.nearness(h, network) != NearOther
 }
 
 // respond gives a claim of this device its response code: the app brings it back
