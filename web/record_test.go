@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -58,7 +59,7 @@ func (w *world) recordKeys() jose.JSONWebKeySet {
 
 // verify is what a partner does with a record, by a published library.
 func verify(set jose.JSONWebKeySet, jws string) ([]byte, error) {
-	signed, err := jose.ParseSigned(jws, []jose.SignatureAlgorithm{jose.EdDSA})
+	signed, err := jose.ParseSignedCompact(jws, []jose.SignatureAlgorithm{jose.EdDSA})
 	if err != nil {
 		return nil, err
 	}
@@ -343,9 +344,7 @@ func TestRecordIsNotForAPhoneToWrite(t *testing.T) {
 	for _, name := range []string{"attempt", "opened"} {
 		form.Set(name, landing.page(t).Find(`form[data-testid="continue"] input[name="`+name+`"]`).AttrOr("value", ""))
 	}
-	for name, value := range lies {
-		form[name] = value
-	}
+	maps.Copy(form, lies)
 	action := landing.page(t).Find(`form[data-testid="continue"]`).AttrOr("action", "")
 	target, err := landing.url.Parse(action)
 	if err != nil {

@@ -32,7 +32,7 @@ func TestSignJWS(t *testing.T) {
 	if again := k.SignJWS("test+jwt", payload); again != jws {
 		t.Errorf("SignJWS() twice = %s and %s", jws, again)
 	}
-	signed, err := jose.ParseSigned(jws, []jose.SignatureAlgorithm{jose.EdDSA})
+	signed, err := jose.ParseSignedCompact(jws, []jose.SignatureAlgorithm{jose.EdDSA})
 	if err != nil {
 		t.Fatal(err)
 	}
