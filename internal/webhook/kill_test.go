@@ -28,7 +28,7 @@ import (
 // killed, and how often to kill it.
 const (
 	childVar = "HANDOFF_TEST_WEBHOOK_CHILD" // path of the store, server key, address of the receiver, how far ahead its clock is
-	killsVar = "HANDOFF_TEST_WEBHOOK_KILLS" // default 5
+	killsVar = "HANDOFF_TEST_WEBHOOK_KILLS" // default 5, with HANDOFF_LONG 50
 )
 
 func TestMain(m *testing.M) {
@@ -131,6 +131,9 @@ func lead(ctx context.Context, svc *handoff.Service) error {
 // is told, at least once and in order, by those that come after it.
 func TestKill(t *testing.T) {
 	kills := 5
+	if os.Getenv("HANDOFF_LONG") != "" {
+		kills = 50
+	}
 	if s := os.Getenv(killsVar); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {
