@@ -3,6 +3,7 @@ package templates_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,9 +21,12 @@ type world struct {
 	qr   templates.QR
 }
 
+// speak reads the languages once: there are many, and every fixture needs them.
+var speak = sync.OnceValues(i18n.Load)
+
 func newWorld(tb testing.TB, lang i18n.Lang) world {
 	tb.Helper()
-	catalog, err := i18n.Load()
+	catalog, err := speak()
 	if err != nil {
 		tb.Fatalf("i18n.Load() error = %v", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/handoff-portal/handoff/internal/i18n"
 	"github.com/handoff-portal/handoff/static"
 )
 
@@ -16,7 +15,7 @@ import (
 var pagesDir = flag.String("pages", "", "write every page to this folder")
 
 func TestPages(t *testing.T) {
-	catalog, err := i18n.Load()
+	catalog, err := speak()
 	if err != nil {
 		t.Fatalf("i18n.Load() error = %v", err)
 	}

@@ -23,7 +23,7 @@ import (
 // DisplayPage writes of it: as it was when its look was prepared, and as another
 // display of the same look; plain, and what gzip reads of the compressed one.
 func TestPrepared(t *testing.T) {
-	catalog, err := i18n.Load()
+	catalog, err := speak()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,14 +8,18 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/handoff-portal/handoff/internal/i18n"
 )
 
+// loaded is what every test reads: nobody writes to a catalogue.
+var loaded = sync.OnceValues(i18n.Load)
+
 func load(tb testing.TB) *i18n.Catalog {
 	tb.Helper()
-	c, err := i18n.Load()
+	c, err := loaded()
 	if err != nil {
 		tb.Fatalf("Load() error = %v", err)
 	}
