@@ -33,7 +33,7 @@ usage: go run ./internal/check [flags]
   -long         also what takes long: a minute of fuzzing for each target, and
                 the tests that look at HANDOFF_LONG (set to 1 for them)
   -limit TIME   stop after this time and report what is left as failed; 0 is no
-                limit (default 25m, with -long none)
+                limit (default 40m, with -long none)
   -install=BOOL install missing tools, from Debian's packages when this runs as
                 root or sudo asks nothing (default true)
 
@@ -51,7 +51,7 @@ failed, 2 wrong usage.
 
 // defaultLimit ends a run that hangs. On two cores that have nothing else to do a
 // run takes less than 15 minutes; on a busier machine it may take longer.
-const defaultLimit = 25 * time.Minute
+const defaultLimit = 40 * time.Minute
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

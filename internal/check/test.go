@@ -9,7 +9,7 @@ import (
 
 // testLimit bounds one package's tests. go test prints every goroutine then,
 // which says more than being killed at the program's own limit.
-const testLimit = 16 * time.Minute
+const testLimit = 24 * time.Minute
 
 // test runs all tests and counts them.
 func (c *checker) test(ctx context.Context) verdict {
