@@ -32,6 +32,7 @@ func house() map[string][]string {
 	)
 	return map[string][]string{
 		"cmd/handoff":               nil, // anything: it wires everything
+		"internal/bench":            {domain, "internal/keyring", partner, sim, qr, "internal/store/boltstore", "internal/store/redisstore", "web"},
 		domain:                      {},
 		partner:                     {domain},
 		config:                      {domain, partner, applink},
@@ -75,7 +76,7 @@ func house() map[string][]string {
 // importers says which packages of ours may import a framework.
 func importers() map[string][]string {
 	return map[string][]string{
-		"github.com/labstack/echo": {"web", "web/guide"},
+		"github.com/labstack/echo": {"web", "web/guide", "internal/bench"},
 		"github.com/gorilla":       {"web"},
 		"github.com/a-h/templ":     {"web", "web/guide", "templates"},
 	}
