@@ -50,7 +50,7 @@ func TestT(t *testing.T) {
 
 func TestTimes(t *testing.T) {
 	c := load(t)
-	en, de := c.Printer("en", nil), c.Printer("de", nil)
+	en, de, bn, sr := c.Printer("en", nil), c.Printer("de", nil), c.Printer("bn", nil), c.Printer("sr", nil)
 	tests := []struct{ name, got, want string }{
 		{"Ago(-1h)", en.Ago(-time.Hour), "a moment ago"},
 		{"Ago(10s)", en.Ago(10 * time.Second), "a moment ago"},
@@ -60,6 +60,9 @@ func TestTimes(t *testing.T) {
 		{"Span(30s)", en.Span(30 * time.Second), "30 seconds"},
 		{"Span(15m)", en.Span(15 * time.Minute), "15 minutes"},
 		{"Span(15m), de", de.Span(15 * time.Minute), "15 Minuten"},
+		{"Ago(12m), bn, in its digits", bn.Ago(12 * time.Minute), "১২ মিনিট আগে"},
+		{"Span(21m), sr", sr.Span(21 * time.Minute), "21 минут"},
+		{"Left(22s), sr", sr.Left(22 * time.Second), "још 22 секунде"},
 		{"Span(90m)", en.Span(90 * time.Minute), "90 minutes"},
 		{"Span(24h)", en.Span(24 * time.Hour), "24 hours"},
 		{"Left(14m59s)", en.Left(14*time.Minute + 59*time.Second), "15 minutes left"},
