@@ -36,6 +36,7 @@ func TestLoadFaults(t *testing.T) {
 func TestCategories(t *testing.T) {
 	for lang, want := range map[string]string{
 		"en": "one other", "ja": "other", "fr": "one other", "pl": "one few many other", "ar": "zero one two few many other",
+		"lv": "zero one other", "lt": "one few other", "ga": "one two few many other", "mt": "one two few many other", "eu": "one other",
 	} {
 		if got := strings.Join(categories(language.MustParse(lang)), " "); got != want {
 			t.Errorf("categories(%s) = %q, want %q", lang, got, want)

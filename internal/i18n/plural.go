@@ -12,6 +12,11 @@ func Categories() []string { return []string{"zero", "one", "two", "few", "many"
 
 // category returns the plural category of the integer n (CLDR's cardinal rules).
 func category(tag language.Tag, n int) string {
+	// Maltese has a form for two since CLDR 41, which is what browsers count by;
+	// golang.org/x/text has CLDR 32.
+	if base, _ := tag.Base(); base.String() == "mt" && n == 2 {
+		return "two"
+	}
 	switch plural.Cardinal.MatchPlural(tag, max(n, -n), 0, 0, 0, 0) {
 	case plural.Zero:
 		return "zero"
