@@ -17,8 +17,11 @@ func (d Display) framed() bool { return d.Framed && d.ParentOrigin != "" }
 
 // on reports whether s is the panel to show. Opened shares the panel of waiting.
 func (d Display) on(s Screen) bool {
-	if d.Screen == ScreenOpened {
+	switch d.Screen { //nolint:exhaustive // the others have panels of their own
+	case ScreenOpened:
 		return s == ScreenWaiting
+	case ScreenUnopened:
+		return s == ScreenConnected
 	}
 	return s == d.Screen
 }
@@ -133,7 +136,7 @@ func (s Screen) step() int {
 	switch s {
 	case ScreenWaiting, ScreenOpened, ScreenInApp, ScreenTooMany, ScreenAway:
 		return 0
-	case ScreenNumber, ScreenStore, ScreenConnected:
+	case ScreenNumber, ScreenStore, ScreenConnected, ScreenUnopened:
 		return 1
 	case ScreenDelivered, ScreenStopped, ScreenQuiet:
 		return 2
@@ -146,7 +149,10 @@ func (s Screen) step() int {
 
 // screens is the data-screen attribute of a panel: the screens it stands for.
 func (s Screen) screens() string {
-	if s == ScreenWaiting {
+	switch s { //nolint:exhaustive // the others stand for themselves
+	case ScreenConnected:
+		return string(ScreenConnected) + " " + string(ScreenUnopened)
+	case ScreenWaiting:
 		return string(ScreenWaiting) + " " + string(ScreenOpened)
 	}
 	return string(s)

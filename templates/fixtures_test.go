@@ -152,10 +152,10 @@ func (w world) pages() map[string]templ.Component {
 	}
 	pages["phone-ready"] = templates.ReadyPage(ready)
 	for _, way := range []templates.OpenWay{templates.OpenHold, templates.OpenBanner, templates.OpenIntent} {
-		ready.Way, ready.TryAgain = way, true
+		ready.Way, ready.Help = way, true
 		pages["phone-help-"+string(way)] = templates.ReadyPage(ready)
 	}
-	ready.TryAgain, ready.Installed, ready.Kept = false, true, 9*time.Minute
+	ready.Help, ready.Installed, ready.Kept = false, true, 9*time.Minute
 	pages["phone-installed"] = templates.ReadyPage(ready)
 	ready.Installed, ready.Delivered = false, true
 	pages["phone-delivered"] = templates.ReadyPage(ready)

@@ -183,8 +183,11 @@ func TestDisplayScreens(t *testing.T) {
 			t.Errorf("%s: data-deep-link %d times, want once", s, n)
 		}
 		want := "panel-" + string(s)
-		if s == templates.ScreenOpened {
+		switch s { //nolint:exhaustive // the others have panels of their own
+		case templates.ScreenOpened:
 			want = "panel-waiting"
+		case templates.ScreenUnopened:
+			want = "panel-connected"
 		}
 		for _, panel := range with(doc, "data-screen", "") {
 			if id, _ := attr(panel, "data-testid"); shown(panel) != (id == want) {

@@ -862,7 +862,7 @@ func ReadyPage(r Ready) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			if r.StoreURL != "" && !r.Installed {
+			if r.StoreURL != "" {
 				templ_7745c5c3_Err = secondary(r.StoreURL, r.T.T("phone.ready.get"), "store").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -878,7 +878,7 @@ func ReadyPage(r Ready) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if r.TryAgain {
+			if r.Help {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 58, " open")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

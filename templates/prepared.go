@@ -130,7 +130,7 @@ func (d Display) marked() Display {
 // given out, a number asked for, an end.
 func (d *Display) look(owner string) (look, bool) {
 	switch d.Screen {
-	case ScreenWaiting, ScreenOpened, ScreenTooMany, ScreenConnected, ScreenDelivered, ScreenStopped, ScreenQuiet:
+	case ScreenWaiting, ScreenOpened, ScreenTooMany, ScreenConnected, ScreenUnopened, ScreenDelivered, ScreenStopped, ScreenQuiet:
 	case ScreenInApp, ScreenNumber, ScreenStore, ScreenAway, ScreenCompleted, ScreenExpired, ScreenCancelled,
 		ScreenCancelledLate, ScreenRejected, ScreenRejectedLate, ScreenFailed, ScreenReplaced:
 		return look{}, false

@@ -15,6 +15,7 @@ const (
 	slotFrom     = "from"      // which phone shows the number
 	slotWrong    = "wrong"     // a wrong number, and the tries left
 	slotStore    = "store"     // which store the phone is at
+	slotUnopened = "unopened"  // what to try where the app did not open
 	slotExpired  = "expired"   // how long it was open
 	slotLink     = "link"      // the link to copy
 	slotLinkMade = "link_made" // when it was made
@@ -51,6 +52,9 @@ func (s State) Slots(p Page) map[string]string {
 		}
 	case ScreenStore:
 		set(slotStore, s.storeText(p))
+	case ScreenUnopened:
+		set(slotUnopened, p.T.T("display.quiet.text"))
+		set(slotSay, slots[slotUnopened])
 	case ScreenExpired:
 		set(slotExpired, p.T.T("display.expired.text", "time", p.T.Span(s.Lasted), "partner", p.Brand.Name))
 	case ScreenWaiting, ScreenTooMany, ScreenConnected, ScreenDelivered, ScreenStopped, ScreenQuiet, ScreenCompleted,
@@ -97,7 +101,7 @@ func (s State) heading(p Page) string {
 		return p.T.T("display.too_many.heading")
 	case ScreenStore:
 		return p.T.T("display.store.heading")
-	case ScreenConnected:
+	case ScreenConnected, ScreenUnopened:
 		return p.T.T("display.connected.heading")
 	case ScreenDelivered:
 		return p.T.T("display.delivered.heading", "app", p.Brand.App)

@@ -79,7 +79,7 @@ type QR struct {
 // Screen names what the display shows. It is the "screen" of the state JSON.
 type Screen string
 
-// The display's screens. Opened is Waiting with a line more.
+// The display's screens. Opened is Waiting with a line more, and Unopened is Connected with one.
 const (
 	ScreenWaiting       Screen = "waiting"
 	ScreenOpened        Screen = "opened"
@@ -88,6 +88,7 @@ const (
 	ScreenTooMany       Screen = "too_many"       // three claims burnt by wrong numbers
 	ScreenStore         Screen = "store"          // the phone went to the store
 	ScreenConnected     Screen = "connected"      // claimed without a number, confirmed or connected
+	ScreenUnopened      Screen = "unopened"       // connected, and the app has not come
 	ScreenDelivered     Screen = "delivered"      // the app has the token
 	ScreenStopped       Screen = "stopped"        // the app reported left or failed
 	ScreenQuiet         Screen = "quiet"          // delivered, and nothing heard for a while
@@ -106,7 +107,7 @@ const (
 func Screens() []Screen {
 	return []Screen{
 		ScreenWaiting, ScreenOpened, ScreenInApp, ScreenNumber, ScreenTooMany, ScreenStore, ScreenConnected,
-		ScreenDelivered, ScreenStopped, ScreenQuiet, ScreenCompleted, ScreenExpired, ScreenCancelled,
+		ScreenUnopened, ScreenDelivered, ScreenStopped, ScreenQuiet, ScreenCompleted, ScreenExpired, ScreenCancelled,
 		ScreenCancelledLate, ScreenRejected, ScreenRejectedLate, ScreenFailed, ScreenReplaced, ScreenAway,
 	}
 }
@@ -118,7 +119,7 @@ func (s Screen) Ended() bool {
 		ScreenFailed, ScreenReplaced:
 		return true
 	case ScreenWaiting, ScreenOpened, ScreenInApp, ScreenNumber, ScreenTooMany, ScreenStore, ScreenConnected,
-		ScreenDelivered, ScreenStopped, ScreenQuiet, ScreenAway:
+		ScreenUnopened, ScreenDelivered, ScreenStopped, ScreenQuiet, ScreenAway:
 	}
 	return false
 }
@@ -281,8 +282,8 @@ type Ready struct {
 	Kept      time.Duration
 	// Delivered says that the app was opened before; the page offers it again.
 	Delivered bool
-	// TryAgain shows the help at once, after a fresh link was asked for.
-	TryAgain bool
+	// Help shows what to try at once: the app did not open.
+	Help bool
 }
 
 // InApp is the phone's page inside an in-app browser, with the way out.

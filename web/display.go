@@ -59,8 +59,11 @@ func screenOf(h handoff.Handoff, now time.Time) templates.Screen {
 		}
 		return templates.ScreenConnected
 	case handoff.StatusConfirmed, handoff.StatusConnected:
-		if h.Hint.Store {
+		switch {
+		case h.Hint.Store:
 			return templates.ScreenStore
+		case h.Unheard(now):
+			return templates.ScreenUnopened
 		}
 		return templates.ScreenConnected
 	case handoff.StatusDelivered:

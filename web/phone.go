@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
@@ -313,7 +314,7 @@ const screenGone = "gone"
 
 // phoneScreen is what the phone's own page with this key shows of h: a page that
 // shows another one reloads.
-func phoneScreen(h handoff.Handoff, key handoff.Secret) string {
+func phoneScreen(h handoff.Handoff, key handoff.Secret, now time.Time) string {
 	switch {
 	case h.Status.Ended():
 		return "ended"
@@ -324,12 +325,33 @@ func phoneScreen(h handoff.Handoff, key handoff.Secret) string {
 	case h.Status == handoff.StatusClaimed && h.Claim != nil && h.Claim.Number != nil:
 		return "number"
 	case h.Status == handoff.StatusConnected, h.Status == handoff.StatusConfirmed && h.Claim.Pickup != nil:
-		return "ready"
+		return linkScreen(h, now)
 	case h.Status == handoff.StatusDelivered:
 		return "delivered"
 	}
 	return "connecting"
 }
+
+// linkScreen is the screen of a page with an app link: another one when there is
+// more to say beside the link, and when the link itself has faded. The page makes a
+// fresh one as it reloads, which is for one that somebody looks at.
+func linkScreen(h handoff.Handoff, now time.Time) string {
+	screen := "ready"
+	switch {
+	case h.Unopened():
+		screen = "unopened"
+	case h.Hint.Store:
+		screen = "installed"
+	}
+	if h.Faded(now) {
+		screen += screenFaded
+	}
+	return screen
+}
+
+// screenFaded is the end of the name of a screen whose link leads nowhere any more;
+// js/phone.js knows it too.
+const screenFaded = " faded"
 
 // show serves GET /p/:claim, the phone's own page.
 func (p *phone) show(c echo.Context) error {
@@ -340,7 +362,7 @@ func (p *phone) show(c echo.Context) error {
 	}
 	page := p.pageOf(c, h)
 	page.Refresh = 5 // without script; with one, the page follows its handoff
-	live := templates.Live{Base: "/p/" + c.Param("claim"), Seq: h.Seq, Screen: phoneScreen(h, claimKey(c))}
+	live := templates.Live{Base: "/p/" + c.Param("claim"), Seq: h.Seq, Screen: phoneScreen(h, claimKey(c), p.handoffs.Now())}
 	switch {
 	case got.Number != "":
 		return render(c, http.StatusOK, templates.NumberPage(templates.Number{Page: page, Live: live, Digits: got.Number}))
@@ -365,7 +387,7 @@ func (p *phone) ready(page templates.Page, live templates.Live, got handoff.Phon
 	r := templates.Ready{
 		Page: page, Live: live, Way: templates.OpenTap, Store: storeOf(by), StoreURL: templ.SafeURL(applink.StoreURL(by, app)),
 		Installed: h.Hint.Store && h.Status != handoff.StatusDelivered, Kept: h.Deadline.Sub(p.handoffs.Now()),
-		Delivered: h.Status == handoff.StatusDelivered,
+		Delivered: h.Status == handoff.StatusDelivered, Help: h.Unheard(p.handoffs.Now()),
 	}
 	if got.Pickup == "" {
 		return r
@@ -398,6 +420,15 @@ func (p *phone) store(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
+// tapped serves POST /p/:claim/tapped: the app link was tapped. Whether an app
+// opened, its pickup tells.
+func (p *phone) tapped(c echo.Context) error {
+	if _, err := p.handoffs.TapAtPhone(c.Request().Context(), claimKey(c), p.cookies.known(c)); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
 // rejectClaim serves POST /p/:claim/reject, asked once more.
 func (p *phone) rejectClaim(c echo.Context) error {
 	ctx, key, owner := c.Request().Context(), claimKey(c), p.cookies.known(c)
@@ -419,10 +450,11 @@ func (p *phone) rejectClaim(c echo.Context) error {
 }
 
 // phoneState is the state of a phone's own page.
-func phoneState(h handoff.Handoff, key handoff.Secret) stateJSON {
+func phoneState(h handoff.Handoff, key handoff.Secret, now time.Time) stateJSON {
+	screen := phoneScreen(h, key, now)
 	return stateJSON{
 		V: 1, Seq: h.Seq, Status: h.Status, ExpiresAt: wireTime(h.Deadline), PollAfter: pollAfter,
-		Screen: phoneScreen(h, key), End: h.Status.Ended() || phoneScreen(h, key) == screenGone,
+		Screen: screen, End: h.Status.Ended() || screen == screenGone,
 	}
 }
 
@@ -444,7 +476,7 @@ func (p *phone) status(c echo.Context) error {
 	if err := p.handoffs.Watch(c.Request().Context(), h); err != nil && handoff.CodeOf(err) != handoff.CodeStoreUnavailable {
 		return err
 	}
-	return writeJSON(c, http.StatusOK, phoneState(h, claimKey(c)))
+	return writeJSON(c, http.StatusOK, phoneState(h, claimKey(c), p.handoffs.Now()))
 }
 
 // follow serves GET /p/:claim/events.
@@ -455,7 +487,7 @@ func (p *phone) follow(c echo.Context) error {
 		return err
 	}
 	return p.stream(c, p.changes, h, following{
-		state: func(h handoff.Handoff) (stateJSON, error) { return phoneState(h, key), nil },
+		state: func(h handoff.Handoff) (stateJSON, error) { return phoneState(h, key, p.handoffs.Now()), nil },
 		keep: func(ctx context.Context, _ handoff.Handoff) (handoff.Handoff, error) {
 			h, err := p.current(ctx, key, owner)
 			if err != nil {

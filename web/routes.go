@@ -75,6 +75,7 @@ func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, ass
 	p.GET("/p/:claim/status", phone.status, s.publicHost)
 	p.POST("/p/:claim/open", phone.open, s.publicHost)
 	p.POST("/p/:claim/store", phone.store, s.publicHost)
+	p.POST("/p/:claim/tapped", phone.tapped, s.publicHost)
 	p.POST("/p/:claim/reject", phone.rejectClaim, s.publicHost)
 	p.Match(look, "/a/:partner/:pickup", phone.appLink, s.sendToPublic)
 

@@ -226,6 +226,9 @@ func (h Handoff) Tick(now time.Time) (next Handoff, ask bool, err error) {
 	if h.Rival != nil && !now.Before(h.Rival.Until) {
 		h, changed = h.dropRival(ReasonReleased, "").record(EventSettled, now), true
 	}
+	if at := h.unopenedAt(); !at.IsZero() && !now.Before(at) {
+		h, changed = h.unopened(now), true
+	}
 	if !h.Poll.Next.IsZero() && !now.Before(h.Poll.Next) {
 		h.Poll = h.Poll.after(now)
 		return h, true, nil

@@ -138,6 +138,7 @@ func acts() []act {
 		{"PhoneStatus", "not_found not_found not_found ok ok ok ok", "gone", "gone", func(s *stage) error { _, err := s.svc.PhoneStatus(s.t.Context(), s.key, anna); return err }},
 		{"Reopen", "not_found not_found not_found not_confirmed connected ok ok", "gone", "gone", func(s *stage) error { _, err := s.svc.Reopen(s.t.Context(), s.key, anna); return err }},
 		{"AtStore", "not_found not_found not_found ok ok ok ok", "gone", "gone", func(s *stage) error { _, err := s.svc.AtStore(s.t.Context(), s.key, anna); return err }},
+		{"TapAtPhone", "not_found not_found not_found ok ok ok ok", "gone", "gone", func(s *stage) error { _, err := s.svc.TapAtPhone(s.t.Context(), s.key, anna); return err }},
 		{"PickUp again", "not_found not_found not_found not_found not_found delivered ok", "gone", "gone", func(s *stage) error {
 			_, err := s.svc.PickUp(s.t.Context(), s.pickup, verifier("a"))
 			return err

@@ -108,6 +108,8 @@ const (
 	EventSent        EventType = "sent" // a message with a link, well or not
 	EventWrongNumber EventType = "wrong_number"
 	EventReopened    EventType = "reopened"  // a fresh app link
+	EventTapped      EventType = "tapped"    // the app link, on the phone's page
+	EventUnopened    EventType = "unopened"  // and no app came of it in time
 	EventReported    EventType = "reported"  // by the app
 	EventContested   EventType = "contested" // another phone asks to go on instead
 	EventSettled     EventType = "settled"   // and was let go
@@ -227,6 +229,8 @@ type Pickup struct {
 	MadeAt    time.Time
 	WipeAt    time.Time // when Answer is forgotten
 	ExpiresAt time.Time // of the end-user token
+	TappedAt  time.Time // when its link was tapped first, if that was told
+	Unopened  bool      // and no app came within OpeningTakes
 	UsedAt    time.Time // zero: not yet
 	Verifier  Hash      // of the one who used it
 }
@@ -340,6 +344,7 @@ func (h Handoff) DueAt() time.Time {
 		if c.Pickup != nil && c.Pickup.Answer != nil {
 			sooner(c.Pickup.WipeAt)
 		}
+		sooner(h.unopenedAt())
 		if c.Given != nil && c.Given.Answer != nil {
 			sooner(c.Given.WipeAt)
 		}

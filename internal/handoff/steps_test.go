@@ -25,6 +25,7 @@ func (w *walk) allSteps() []step {
 		{"phone status", 3, w.phoneStatus},
 		{"reopen", 4, w.reopen},
 		{"at store", 2, w.atStore},
+		{"tap the app link", 2, w.tapped},
 		{"pick up", 14, w.pickUp},
 		{"app asks for its token", 12, w.appToken},
 		{"report", 5, w.report},
@@ -386,6 +387,15 @@ func (w *walk) atStore() error {
 		return nil
 	}
 	_, err := w.svc().AtStore(w.t.Context(), c.key, c.owner)
+	return err
+}
+
+func (w *walk) tapped() error {
+	c, ok := oneOf(w, w.claims)
+	if !ok {
+		return nil
+	}
+	_, err := w.svc().TapAtPhone(w.t.Context(), c.key, c.owner)
 	return err
 }
 

@@ -219,6 +219,8 @@ const (
 	OpenedGrace    = 5 * time.Minute   // how long a good frame, once opened, lasts
 	FrameEarly     = 5 * time.Second   // how far ahead a frame's clock may be
 	FrameLate      = 30 * time.Second  // how old a frame may be
+	OpeningTakes   = 30 * time.Second  // how long an app may take from the tap to its pickup
+	UntappedQuiet  = 60 * time.Second  // how long an app link may be shown, with no tap told, before the display says what to try
 	WorkLease      = 30 * time.Second  // the longest one upstream step may take, every retry included
 	RequestLife    = 24 * time.Hour    // how long the same request repeats its answer
 	ContinueNotice = 2 * time.Minute   // before the end, when more time is offered

@@ -68,7 +68,7 @@ func New(o Options) *Metrics {
 	m.stepTimes = times("handoff_step_seconds", "Time people take: scan is from the code shown to the phone there, number from the phone there to confirmed, "+
 		"app from the app link shown to its pickup, journey from the pickup to the end of the journey.", peopleTimes, "partner", "step")
 	m.numbers = counter("handoff_numbers_total", "What became of the number: asked of a phone, typed, wrong, lost with a handoff that ended before it was typed.", "partner", "outcome")
-	m.appLinks = counter("handoff_app_links_total", "Links into the app, by launcher rule: shown on a phone's page, picked_up by the app.", "rule", "outcome")
+	m.appLinks = counter("handoff_app_links_total", "Links into the app, by launcher rule: shown on a phone's page, tapped, picked_up by the app, unopened in half a minute from the tap.", "rule", "outcome")
 	m.storeTimes = times("handoff_store_seconds", "Time of the store's operations; result is a code, or ok.", machineTimes, "operation", "result")
 	m.callTimes = times("handoff_platform_call_seconds", "Time of calls of the platform with all their attempts; result is a code, or ok.", machineTimes, "call", "result")
 	m.webhookTimes = times("handoff_webhook_seconds", "Time of attempts to deliver a webhook.", machineTimes, "partner", "result")

@@ -28,6 +28,9 @@ func (m *Metrics) event(h handoff.Handoff, before []handoff.Event, e handoff.Eve
 	case handoff.EventReopened:
 		m.appLink(h, "shown")
 		return
+	case handoff.EventTapped, handoff.EventUnopened:
+		m.appLink(h, string(e.Type))
+		return
 	case handoff.EventRenewed, handoff.EventExtended, handoff.EventLinkMade, handoff.EventLinkRevoked, handoff.EventSent, handoff.EventReported,
 		handoff.EventContested, handoff.EventSettled, handoff.EventHinted:
 		return

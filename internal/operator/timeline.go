@@ -151,6 +151,10 @@ func about(t handoff.EventType) string {
 		return "a wrong number was typed on the computer"
 	case handoff.EventReopened:
 		return "the phone was given a fresh link into the app"
+	case handoff.EventTapped:
+		return "the link into the app was tapped on the phone"
+	case handoff.EventUnopened:
+		return "the app did not open in half a minute"
 	case handoff.EventReported:
 		return "the app said how it gets on"
 	case handoff.EventContested:
@@ -223,6 +227,9 @@ func advice(h handoff.Handoff, now time.Time) string {
 		}
 		return "The phone is confirmed and not yet connected. Ask the person to reload its page; if that stays, the platform may be away."
 	case handoff.StatusConnected:
+		if h.Unopened() {
+			return "The link into the app was tapped and the app has not come. Ask the person to see “Didn’t open?” on the phone, and whether the app is there and up to date."
+		}
 		return "The phone has a link into the app and the app has not used it. Ask the person to press “Open the app”; if nothing opens, to see “Didn’t open?” there."
 	case handoff.StatusDelivered:
 		switch {

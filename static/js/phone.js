@@ -16,6 +16,7 @@
     fails = 0;
     if (leaving) return;
     if (state.screen === undefined ? state.seq === seq : state.screen === screen) return;
+    if (document.hidden && /faded$/.test(state.screen)) return; // a fresh link is made for who looks: see visibilitychange
     clearTimeout(timer);
     if (source) source.close();
     location.reload();
@@ -72,11 +73,15 @@
   if (!base && Number(refresh) > 0) setTimeout(() => location.reload(), Number(refresh) * 1000 * jitter());
 
   // The place is kept for a phone that goes to the store, and the computer says so.
-  const store = document.querySelector('[data-testid="store"]');
-  if (base && store) store.addEventListener("click", () => fetch(base + "/store", { method: "POST", keepalive: true }).catch(() => {}));
+  // So it is with the tap on the app's link: only that tells an app that did not open.
+  const tell = (link, path) => {
+    if (base && link) link.addEventListener("click", () => fetch(base + path, { method: "POST", keepalive: true }).catch(() => {}));
+  };
+  const open = document.getElementById("open");
+  tell(document.querySelector('[data-testid="store"]'), "/store");
+  tell(open, "/tapped");
 
   // Still here three seconds after the tap: the app did not open.
-  const open = document.getElementById("open");
   const help = document.getElementById("help");
   if (open && help) {
     open.addEventListener("click", () => {

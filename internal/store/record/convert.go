@@ -239,14 +239,14 @@ func (t token) domain() handoff.Token {
 func storedPickup(p handoff.Pickup) pickup {
 	return pickup{
 		Hash: hash(p.Hash), Sealed: p.Sealed, Answer: p.Answer, MadeAt: p.MadeAt.UTC(), WipeAt: p.WipeAt.UTC(),
-		ExpiresAt: p.ExpiresAt.UTC(), UsedAt: p.UsedAt.UTC(), Verifier: hash(p.Verifier),
+		ExpiresAt: p.ExpiresAt.UTC(), TappedAt: p.TappedAt.UTC(), Unopened: p.Unopened, UsedAt: p.UsedAt.UTC(), Verifier: hash(p.Verifier),
 	}
 }
 
 func (p pickup) domain() handoff.Pickup {
 	return handoff.Pickup{
 		Hash: handoff.Hash(p.Hash), Sealed: p.Sealed, Answer: p.Answer, MadeAt: p.MadeAt, WipeAt: p.WipeAt,
-		ExpiresAt: p.ExpiresAt, UsedAt: p.UsedAt, Verifier: handoff.Hash(p.Verifier),
+		ExpiresAt: p.ExpiresAt, TappedAt: p.TappedAt, Unopened: p.Unopened, UsedAt: p.UsedAt, Verifier: handoff.Hash(p.Verifier),
 	}
 }
 

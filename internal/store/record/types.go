@@ -198,6 +198,8 @@ type pickup struct {
 	MadeAt    time.Time `json:"at,omitzero"`
 	WipeAt    time.Time `json:"wipe,omitzero"`
 	ExpiresAt time.Time `json:"exp,omitzero"`
+	TappedAt  time.Time `json:"tap,omitzero"`
+	Unopened  bool      `json:"un,omitzero"`
 	UsedAt    time.Time `json:"used,omitzero"`
 	Verifier  hash      `json:"ver,omitzero"`
 }
