@@ -12,8 +12,8 @@ func Categories() []string { return []string{"zero", "one", "two", "few", "many"
 
 // category returns the plural category of the integer n (CLDR's cardinal rules).
 func category(tag language.Tag, n int) string {
-	// Maltese has a form for two since CLDR 41, which is what browsers count by;
-	// golang.org/x/text has CLDR 32.
+	// Browsers count by a newer CLDR than golang.org/x/text has: in that, Maltese has
+	// a form for two.
 	if base, _ := tag.Base(); base.String() == "mt" && n == 2 {
 		return "two"
 	}
