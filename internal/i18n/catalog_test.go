@@ -161,6 +161,20 @@ func TestTextIsPlain(t *testing.T) {
 	}
 }
 
+// TestNumbersReadForwards keeps a number that is written in groups from being read
+// backwards, group by group, where the text around it runs from right to left.
+func TestNumbersReadForwards(t *testing.T) {
+	c := load(t)
+	groups := regexp.MustCompile(`[^\x{2066}]\+[0-9]+ [0-9]`)
+	for _, lang := range c.Langs() {
+		for entry, text := range entries(t, lang) {
+			if c.Dir(lang) == "rtl" && groups.MatchString(text) {
+				t.Errorf("%s, %s: a number in groups that no U+2066 holds together, in %q", lang, entry, text)
+			}
+		}
+	}
+}
+
 // TestFilesSayNothingTwice reads the files as a stream of tokens, since JSON keeps
 // the last of two equal keys and says nothing.
 func TestFilesSayNothingTwice(t *testing.T) {
