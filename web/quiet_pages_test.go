@@ -232,7 +232,7 @@ func phoneScenes() []scene {
 			browser.Eval[int](p, `fetch(location.pathname + "/store", {method: "POST"}).then((r) => r.status)`)
 			p.Reload()
 		}, want: "open"},
-		{name: "delivered", walk: func(s *story, p *browser.Page) { picked(s, p); p.Reload() }, want: "ready"},
+		{name: "delivered", walk: func(s *story, p *browser.Page) { picked(s, p); p.WaitVisible("reopen") }, want: "reopen"},
 		{name: "finished", walk: func(s *story, p *browser.Page) { picked(s, p); s.toEnd() }, want: "finished"},
 		{name: "stop, asked once more", walk: func(s *story, p *browser.Page) { landing(s, p); p.Follow("reject") }, want: "reject-ask"},
 		{name: "stopped", walk: func(s *story, p *browser.Page) { landing(s, p); p.Follow("reject"); p.Follow("reject-sure") }, want: "notice-stopped"},
