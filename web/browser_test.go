@@ -47,10 +47,12 @@ func (w *world) pickUp(link string) {
 // TestStoryInChromium plays the whole story with a desktop and a phone, the code
 // read from the desktop's screenshot, ending on the partner's page.
 func TestStoryInChromium(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	for _, version := range []platform.Version{platform.V1, platform.V2} {
 		for _, two := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s two_hosts=%v", version, two), func(t *testing.T) {
+				t.Parallel()
 				home := shop(t)
 				w := newWorld(t, func(s *setting) { s.version, s.twoHosts, s.bolt, s.shop = version, two, true, home })
 				h := w.create(map[string]any{"returnUrl": home + "/done"})
@@ -87,6 +89,7 @@ func TestStoryInChromium(t *testing.T) {
 // TestFramedStoryInChromium plays it in a partner's iframe, with the number
 // asked for, and a slow user whose connect token has expired meanwhile.
 func TestFramedStoryInChromium(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	home := shop(t)
 	w := newWorld(t, func(s *setting) {
@@ -167,6 +170,7 @@ func quoted(s string) string { return fmt.Sprintf("%q", s) }
 // TestReloadAndSecondTab finds the same step after a reload, in a second tab, and
 // after a release.
 func TestReloadAndSecondTab(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	w := newWorld(t, func(s *setting) { s.twoHosts = true })
 	h := w.create()
@@ -196,6 +200,7 @@ func TestReloadAndSecondTab(t *testing.T) {
 // TestWithoutScript plays the story with JavaScript off on both sides: plain
 // forms, and pages that refresh themselves.
 func TestWithoutScript(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	w := newWorld(t, func(s *setting) { s.twoHosts, s.confirmation = true, handoff.ConfirmAlways })
 	h := w.create()

@@ -11,6 +11,7 @@ import (
 // TestEmbedFits: at every width and in every state the frame is as tall as what is in
 // it, growing and shrinking, without a scrollbar in it or around it.
 func TestEmbedFits(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	w, shop := framingOf(t, func(s *setting) { s.confirmation = handoff.ConfirmAlways })
 	for _, language := range []string{"en", "ar"} {
@@ -88,6 +89,7 @@ func wrongOf(number string) string {
 // TestEmbedPartly: a code that the window of the page around it cuts off is told of,
 // and one that is all there is not.
 func TestEmbedPartly(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	w, shop := framingOf(t)
 	s := w.framed(shop)

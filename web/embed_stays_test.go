@@ -16,6 +16,7 @@ import (
 // with another end, and leaves it: no frame ever takes the page anywhere, nor itself,
 // and each end says where to go on. Seven of them, 200 with HANDOFF_LONG.
 func TestEmbedStays(t *testing.T) {
+	t.Parallel()
 	n := 7
 	if os.Getenv("HANDOFF_LONG") != "" {
 		n = 200

@@ -35,6 +35,7 @@ func heardOf(s *story, kind, status, on string) string {
 // TestEmbedSeveral: three displays in a page of another site, each with its own
 // events; taken out, put in again, given another handoff, and mounted by hand.
 func TestEmbedSeveral(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	w, shop := framingOf(t)
 	var stories []*story
@@ -91,6 +92,7 @@ func TestEmbedSeveral(t *testing.T) {
 
 // TestEmbedMount: the same by hand, before and after.
 func TestEmbedMount(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	w, shop := framingOf(t)
 	s := w.framed(shop)
@@ -133,6 +135,7 @@ func TestEmbedMount(t *testing.T) {
 // TestEmbedPolicies: a page with the strictest policy there is frames the display,
 // and one that embeds only what is willing.
 func TestEmbedPolicies(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	w, shop := framingOf(t)
 	hashed, integrity := embedScript(t)
@@ -183,6 +186,7 @@ const fits = `(() => { const d = document.documentElement;
 // TestEmbedInstead: where the display cannot be framed, there is a way to it, or
 // what the page has for that; and the display, if it comes late after all.
 func TestEmbedInstead(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	w, shop := framingOf(t)
 	hostile := newEmbedder(t)
@@ -268,6 +272,7 @@ func TestEmbedInstead(t *testing.T) {
 
 // TestEmbedOnPhone: on a phone the frame begins with going on there.
 func TestEmbedOnPhone(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	w, shop := framingOf(t, func(s *setting) { s.confirmation = handoff.ConfirmAlways })
 	s := w.framed(shop)
@@ -301,6 +306,7 @@ func embedScript(t *testing.T) (path, integrity string) {
 // TestEmbedColours: the frame is light or dark as the page around it is, whatever its
 // reader prefers.
 func TestEmbedColours(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	w, shop := framingOf(t)
 	for scheme, dark := range map[string]bool{"light": false, "light dark": true, "dark": true, "normal": false} {

@@ -14,6 +14,7 @@ import (
 // The guide's pages fit every window, break no policy, and can be walked and copied
 // by keyboard. HANDOFF_SCREENSHOTS names a folder for pictures of them.
 func TestGuideInChromium(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	w := newWorld(t, func(s *setting) { s.twoHosts = true })
 	paths := slices.DeleteFunc(slices.Sorted(maps.Keys(w.guide())), func(path string) bool {

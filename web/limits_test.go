@@ -277,6 +277,7 @@ func (w *world) untilStream(displayURL string) {
 
 // TestPollsInChromium: a display without a stream is kept up to date all the same.
 func TestPollsInChromium(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	w := newWorld(t, func(s *setting) {
 		s.confirmation = handoff.ConfirmAlways

@@ -93,6 +93,7 @@ func displayScenes() []scene {
 // TestQuietDisplays looks at every screen of the display, as it comes by itself and
 // as it is loaded, and finds no complaint of the browser's.
 func TestQuietDisplays(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	loads, panels := 0, map[string]bool{}
 	for _, sc := range displayScenes() {
@@ -129,6 +130,7 @@ func TestQuietDisplays(t *testing.T) {
 // as it comes by itself and as it is loaded, and finds no complaint of the
 // browser's, of the frame or of the page around it.
 func TestQuietFrames(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	shop := newEmbedder(t)
 	loads, panels := 0, map[string]bool{}
@@ -287,6 +289,7 @@ func phoneScenes() []scene {
 
 // TestQuietPhones looks at every page of a phone, and finds no complaint.
 func TestQuietPhones(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	pages := map[string]bool{}
 	for _, sc := range phoneScenes() {

@@ -11,6 +11,7 @@ import (
 // TestRotationIsReadable takes pictures while the code changes every second: each
 // can be read, each holds a code that opens the landing, and nothing is spoken of it.
 func TestRotationIsReadable(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	w := newWorld(t, func(s *setting) { s.frame = time.Second })
 	h := w.create()

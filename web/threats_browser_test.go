@@ -10,6 +10,7 @@ import (
 // TestThreatHostileFrame frames the display where it must not be: nobody sees
 // anything of it, and its state reaches nobody.
 func TestThreatHostileFrame(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	shop, hostile := newEmbedder(t), newEmbedder(t)
 	seen := &witness{}

@@ -26,6 +26,7 @@ const storageThrows = `(async () => {
 // site, by the script that partners use, in a browser that keeps nothing, with the
 // phone beside it in another browser with its own cookie.
 func TestThreatThirdPartyCookiesBlocked(t *testing.T) {
+	t.Parallel()
 	shop := newEmbedder(t)
 	seen := &witness{}
 	w := newWorld(t, func(s *setting) { s.twoHosts, s.shop, s.confirmation = true, shop.origin, handoff.ConfirmAlways }, seen.put)
@@ -108,6 +109,7 @@ func framedCode(t *testing.T, frame, page *browser.Page) string {
 // TestPhoneFrame reaches the app from a sandboxed frame on a phone whose browser
 // gives frames no cookies: by one tap out of the frame, and one into the app.
 func TestPhoneFrame(t *testing.T) {
+	t.Parallel()
 	shop := newEmbedder(t)
 	seen := &witness{}
 	w := newWorld(t, func(s *setting) { s.twoHosts, s.shop = true, shop.origin }, seen.put)
@@ -163,6 +165,7 @@ func TestPhoneFrame(t *testing.T) {
 // TestFrameStays ends a framed display in each way that moves a display of its own
 // on: the frame and its parent stay where they are, and the parent is told.
 func TestFrameStays(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	shop := newEmbedder(t)
 	seen := &witness{}

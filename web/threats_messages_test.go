@@ -46,6 +46,7 @@ func running(origin, script string) string {
 // TestThreatSpoofedMessages sends messages that pretend to each side of a frame, and
 // looks for the display's messages where they must not arrive.
 func TestThreatSpoofedMessages(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	t.Run("to the display", func(t *testing.T) { spoofDisplay(t, b) })
 	t.Run("to the page around it", func(t *testing.T) { spoofParent(t, b) })

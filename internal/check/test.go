@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 )
 
@@ -11,17 +12,29 @@ import (
 // which says more than being killed at the program's own limit.
 const testLimit = 24 * time.Minute
 
-// unwatched leaves the browser's driver out of what the race detector watches: it
-// reads a frame's nodes without its own lock (chromedp v0.23.0, Target.domEvent), which
-// would now and then fail a test of ours.
-const unwatched = "-gcflags=github.com/chromedp/...=-race=false"
+// unwatched are packages of the tests alone that the race detector does not watch. It
+// makes them several times as slow; and the browser's driver reads a frame's nodes
+// without its own lock (chromedp v0.23.0, Target.domEvent), which would now and then
+// fail a test of ours.
+func unwatched() []string {
+	var args []string
+	for _, pattern := range []string{"github.com/chromedp/...", "github.com/makiuchi-d/gozxing/...", "github.com/PuerkitoBio/goquery"} {
+		args = append(args, "-gcflags="+pattern+"=-race=false")
+	}
+	return args
+}
+
+// atOnce is how many tests of a package run at once: most wait, for a browser or
+// a clock, more than they work.
+const atOnce = 4
 
 // test runs all tests and counts them.
 func (c *checker) test(ctx context.Context) verdict {
 	v := verdict{tests: &tally{}}
-	args := []string{"test", "-json", "-shuffle=on", "-vet=off"}
+	args := []string{"test", "-json", "-shuffle=on", "-vet=off", "-parallel=" + strconv.Itoa(atOnce)}
 	if _, ok := lookAny([]string{"gcc", "cc", "clang"}); ok {
-		args = append(args, "-race", unwatched)
+		args = append(args, "-race")
+		args = append(args, unwatched()...)
 	} else {
 		v.notes = append(v.notes, note{"the race detector: there is no C compiler", remedyFor([]string{"gcc", "libc6-dev"})})
 	}
