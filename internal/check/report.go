@@ -60,7 +60,7 @@ func report(out io.Writer, results []result) int {
 	return 0
 }
 
-// count adds up tests, and steps without tests as one each. A step whose tests
+// count adds up tests, and steps without tests of their own as one each. A step whose tests
 // all passed but that failed in another way counts as one failure.
 func count(results []result) (good, bad int) {
 	for _, r := range results {
@@ -68,11 +68,13 @@ func count(results []result) (good, bad int) {
 		if r.verdict.tests != nil {
 			tests = *r.verdict.tests
 		}
-		good += tests.passed
+		if !r.verdict.again {
+			good += tests.passed
+		}
 		bad += tests.failed
 		switch r.verdict.status {
 		case passed:
-			if r.verdict.tests == nil {
+			if r.verdict.tests == nil || r.verdict.again {
 				good++
 			}
 		case failed:

@@ -24,6 +24,14 @@ func TestReport(t *testing.T) {
 			closing: "42 passed, 0 failed",
 		},
 		{
+			name: "tests that run again are not counted twice",
+			results: []result{
+				{step: "test", verdict: verdict{tests: &tally{passed: 41}}},
+				{step: "race", verdict: verdict{tests: &tally{passed: 30}, again: true}},
+			},
+			closing: "42 passed, 0 failed",
+		},
+		{
 			name: "a failed step is a failure beside its failed tests, not on top of them",
 			results: []result{
 				{step: "lint", verdict: verdict{status: failed, reason: "exit status 1", remedy: "mend it"}},

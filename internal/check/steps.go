@@ -30,6 +30,7 @@ type verdict struct {
 	reason string // one line
 	remedy string // what to do about it, if that is known
 	tests  *tally // for the steps that run tests
+	again  bool   // its tests have run before and count as one
 	notes  []note // parts left out of a step that otherwise ran
 }
 
@@ -88,9 +89,15 @@ func steps() []step {
 		},
 		{
 			name:  "test",
-			about: "all tests in random order with the race detector, browser tests among them",
+			about: "all tests in random order, browser tests among them",
 			after: []string{"tools"},
 			run:   (*checker).test,
+		},
+		{
+			name:  "race",
+			about: "the tests that drive no browser once more, with the race detector; needs a C compiler",
+			after: []string{"tools"},
+			run:   (*checker).race,
 		},
 		{
 			name:  "fuzz",
