@@ -19,6 +19,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
+	"github.com/handoff-portal/handoff/internal/browser"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/partner"
 )
@@ -249,6 +250,7 @@ func listening(t *testing.T, port string) {
 // Everything in the guide that can run does, as it stands on the page: only ports
 // are others, and what the reader is told to put in.
 func TestGuide(t *testing.T) {
+	browser.Unwatched(t)
 	port := freePort(t)
 	shop, heard := "http://localhost:"+port, newRecorder(t)
 	receivers, hooks := receivers(t), []string{heard.URL + "/hooks"}

@@ -332,6 +332,7 @@ func ending(t *testing.T, fn func(browser.Reporter)) string {
 // Without a browser nothing passes: the test is skipped where somebody reads
 // that, and fails where nobody does.
 func TestWithoutBrowser(t *testing.T) {
+	browser.Unwatched(t)
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("HANDOFF_CHROMIUM", "")
 	start := func(r browser.Reporter) { browser.New(r) }
