@@ -24,7 +24,7 @@ const withoutBrowser = "not with the race detector"
 
 // test runs all tests and counts them.
 func (c *checker) test(ctx context.Context) verdict {
-	return c.goTest(ctx, "go test -run 'TestName' -shuffle SEED ./package")
+	return c.goTest(ctx, []string{"./..."}, "go test -run 'TestName' -shuffle SEED ./package")
 }
 
 // race runs the tests that drive no browser once more, watched by the race detector.
@@ -32,14 +32,38 @@ func (c *checker) race(ctx context.Context) verdict {
 	if _, ok := lookAny([]string{"gcc", "cc", "clang"}); !ok {
 		return c.missing("there is no C compiler", remedyFor([]string{"gcc", "libc6-dev"}))
 	}
-	v := c.goTest(ctx, "go test -race -run 'TestName' -shuffle SEED ./package", "-race")
+	packages, err := c.packages(ctx)
+	if err != nil {
+		return verdictOf(err, "")
+	}
+	packages = slices.DeleteFunc(packages, func(path string) bool {
+		return slices.ContainsFunc(alone(), func(pkg string) bool { return strings.HasSuffix(path, pkg) })
+	})
+	v := c.goTest(ctx, packages, "go test -race -run 'TestName' -shuffle SEED ./package", "-race")
 	v.again = true
 	v.tests.skips = slices.DeleteFunc(v.tests.skips, func(skip string) bool { return strings.Contains(skip, withoutBrowser) })
 	return v
 }
 
-// goTest runs the tests of all packages. again is how to repeat one.
-func (c *checker) goTest(ctx context.Context, again string, flags ...string) verdict {
+// alone are packages without two goroutines of their own, whose tests take long
+// where the race detector watches, and one that tests finished programs.
+func alone() []string {
+	return []string{"/internal/qr", "/internal/phone", "/internal/i18n", "/templates", "/internal/reliability"}
+}
+
+// packages lists those of the module.
+func (c *checker) packages(ctx context.Context) ([]string, error) {
+	cmd := c.command(ctx, "go", "list", "./...")
+	var out strings.Builder
+	cmd.Stdout = &out
+	if err := cmd.Run(); err != nil {
+		return nil, named("go list", err)
+	}
+	return strings.Fields(out.String()), nil
+}
+
+// goTest runs the tests of packages. again is how to repeat one.
+func (c *checker) goTest(ctx context.Context, packages []string, again string, flags ...string) verdict {
 	v := verdict{tests: &tally{}}
 	limit := testLimit
 	if c.long {
@@ -47,7 +71,7 @@ func (c *checker) goTest(ctx context.Context, again string, flags ...string) ver
 		limit = 0
 	}
 	args := append([]string{"test", "-json", "-shuffle=on", "-vet=off", "-parallel=" + strconv.Itoa(atOnce), "-timeout=" + limit.String()}, flags...)
-	args = append(args, "./...")
+	args = append(args, packages...)
 
 	stop, err := c.startRedis(ctx)
 	if err != nil {
