@@ -51,7 +51,7 @@ failed, 2 wrong usage.
 
 // defaultLimit ends a run that hangs. On two cores that have nothing else to do a
 // run takes less than 15 minutes; on a busier machine it may take longer.
-const defaultLimit = 40 * time.Minute
+const defaultLimit = 30 * time.Minute
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
