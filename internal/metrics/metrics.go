@@ -8,6 +8,7 @@ package metrics
 
 import (
 	"net/http"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -73,7 +74,8 @@ func New(o Options) *Metrics {
 	m.callTimes = times("handoff_platform_call_seconds", "Time of calls of the platform with all their attempts; result is a code, or ok.", machineTimes, "call", "result")
 	m.webhookTimes = times("handoff_webhook_seconds", "Time of attempts to deliver a webhook.", machineTimes, "partner", "result")
 	m.registry.MustRegister(
-		collectors.NewGoCollector(),
+		// What is in use after a collection is the figure by which a leak is seen.
+		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile(`^/gc/heap/live:bytes$`)})),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	m.Gauge("handoff_build_info", "1, with the version as a label.", prometheus.Labels{"version": o.Version}, func() float64 { return 1 })

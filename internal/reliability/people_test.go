@@ -35,6 +35,7 @@ func patientClient() *http.Client {
 type browser struct {
 	client *http.Client
 	agent  string
+	waits  func(page) // told of each page that says to wait; nil: nobody is
 }
 
 func newBrowser(client *http.Client, agent string) *browser {
@@ -75,6 +76,7 @@ type page struct {
 	status int
 	url    *url.URL
 	body   []byte
+	after  string // its Retry-After
 }
 
 func (p page) find(selector string) *goquery.Selection {
@@ -102,7 +104,7 @@ func (b *browser) once(ctx context.Context, method, address string, form url.Val
 			return page{}, err
 		}
 		if resp.StatusCode < 300 || resp.StatusCode > 399 {
-			return page{resp.StatusCode, r.URL, body}, nil
+			return page{resp.StatusCode, r.URL, body, resp.Header.Get("Retry-After")}, nil
 		}
 		next, err := r.URL.Parse(resp.Header.Get("Location"))
 		if err != nil {
@@ -120,6 +122,9 @@ func (b *browser) load(ctx context.Context, method, address string, form url.Val
 		p, err := b.once(ctx, method, address, form)
 		if err == nil && p.status < 500 {
 			return p, nil
+		}
+		if err == nil && b.waits != nil {
+			b.waits(p)
 		}
 		if ctx.Err() != nil {
 			return p, fmt.Errorf("%s %s: gave up after status %d: %w", method, route(address), p.status, errors.Join(err, ctx.Err()))

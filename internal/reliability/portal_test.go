@@ -53,7 +53,9 @@ func TestMain(m *testing.M) {
 type world struct {
 	t      *testing.T
 	sim    *platformsim.Sim
-	api    string // the platform's
+	up     *httptest.Server // where it listens
+	api    string           // the platform's address
+	v1     bool             // which version of it the portal is told to speak
 	public string
 	link   string
 	key    handoff.Secret // the partner's
@@ -61,14 +63,15 @@ type world struct {
 	hooks  *receiver
 	store  string // as the configuration spells it
 	drain  time.Duration
+	retain string // how long what has ended is kept
 }
 
 func newWorld(t *testing.T, store string) *world {
 	t.Helper()
-	w := &world{t: t, sim: platformsim.New(platformsim.Options{}), key: partner.NewKey(), server: keyring.Generate(), store: store}
-	upstream := httptest.NewServer(w.sim)
-	t.Cleanup(upstream.Close)
-	w.api = upstream.URL
+	w := &world{t: t, sim: platformsim.New(platformsim.Options{}), key: partner.NewKey(), server: keyring.Generate(), store: store, retain: "7d"}
+	w.up = httptest.NewServer(w.sim)
+	t.Cleanup(w.up.Close)
+	w.api = w.up.URL
 	w.hooks = newReceiver(t)
 	return w
 }
@@ -89,8 +92,8 @@ store: %s
 egress_allow: [127.0.0.0/8]
 limits: {creates_per_partner: 100000/s, claims_per_network: 1000000/m, pages_per_network: 1000000/m, unknown_per_network: 1000000/m, streams_per_network: 50000}
 platform:
-  version: v2
-  api_url: %[6]s/v2/captain
+  version: %[9]s
+  api_url: %[6]s%[10]s
   token_url: %[6]s/as/token.oauth2
   grant: client_credentials
   scope: gbg.token
@@ -101,6 +104,7 @@ partners:
     name: Acme Bank
     keys: ["%[7]s"]
     confirmation: never
+    retain: %[11]s
     routes: [link, local]
     apps:
       - {id: main, name: Acme, ios: {app_id: ABCDE12345.com.acme.app, store_url: "https://apps.apple.com/app/id1"}}
@@ -137,7 +141,11 @@ func (w *world) process() *process {
 func (p *process) start() {
 	w := p.w
 	w.t.Helper()
-	text := fmt.Sprintf(settings, w.public, w.link, p.listen, p.internal, w.store, w.api, partner.KeyHashText(w.key), w.hooks.url)
+	version, base := "v2", "/v2/captain"
+	if w.v1 {
+		version, base = "v1", "/captain/api"
+	}
+	text := fmt.Sprintf(settings, w.public, w.link, p.listen, p.internal, w.store, w.api, partner.KeyHashText(w.key), w.hooks.url, version, base, w.retain)
 	if err := os.WriteFile(p.file, []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
 	}

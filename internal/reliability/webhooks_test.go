@@ -16,6 +16,7 @@ const hookSecret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 // to: what comes twice is the same message.
 type receiver struct {
 	url string
+	at  *httptest.Server
 
 	mu    sync.Mutex
 	types map[string]map[string]string // guarded by mu: by handoff and webhook-id, the type
@@ -28,9 +29,9 @@ func newReceiver(t *testing.T) *receiver {
 		t.Fatal(err)
 	}
 	r := &receiver{types: make(map[string]map[string]string)}
-	srv := httptest.NewServer(http.HandlerFunc(r.take))
-	t.Cleanup(srv.Close)
-	r.url = srv.URL + "/hooks"
+	r.at = httptest.NewServer(http.HandlerFunc(r.take))
+	t.Cleanup(r.at.Close)
+	r.url = r.at.URL + "/hooks"
 	return r
 }
 

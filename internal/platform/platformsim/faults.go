@@ -44,6 +44,13 @@ func (s *Sim) Fault(f Fault) error {
 	return nil
 }
 
+// Mend takes back the faults that no call has met yet.
+func (s *Sim) Mend() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
 func (f Fault) check() error {
 	calls := []string{"token", "start", "connect", "state", "journey"}
 	if !slices.Contains(calls, f.Call) {
@@ -95,6 +102,7 @@ func (s *Sim) takeFault(call string) (Fault, bool) {
 // faulty serves a call, or what has been arranged in its place.
 func (s *Sim) faulty(w http.ResponseWriter, req *request, rt route) {
 	f, ok := s.takeFault(rt.call)
+	req.fault = f.Kind
 	if !ok {
 		a := rt.serve(req)
 		s.record(req, rt.call, a.status)

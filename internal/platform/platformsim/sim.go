@@ -91,6 +91,7 @@ type request struct {
 	body     []byte
 	instance string // filled in as soon as it is known, for the record of calls
 	realm    bool
+	fault    string // the kind of the one it meets
 }
 
 // answer is what a call comes to: a status and a JSON body.
@@ -108,6 +109,7 @@ type Call struct {
 	InstanceID string    `json:"instanceId"`
 	Status     int       `json:"status"` // what the platform decided; 0 if the call was dropped before it had an effect
 	At         time.Time `json:"at"`
+	Fault      string    `json:"fault,omitempty"` // the kind of the fault it met
 }
 
 // New returns a stand-in that has seen nothing yet.
@@ -201,7 +203,7 @@ func (s *Sim) record(req *request, call string, status int) {
 	if len(s.calls) >= maxCalls {
 		s.calls = append(s.calls[:0], s.calls[maxCalls/10:]...)
 	}
-	s.calls = append(s.calls, Call{Call: call, Version: req.version, InstanceID: req.instance, Status: status, At: s.now().UTC()})
+	s.calls = append(s.calls, Call{Call: call, Version: req.version, InstanceID: req.instance, Status: status, At: s.now().UTC(), Fault: req.fault})
 	s.mu.Unlock()
 	s.log.InfoContext(req.Context(), "platform call", "call", call, "version", req.version, "instance", req.instance, "status", status)
 }
