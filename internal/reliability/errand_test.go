@@ -26,7 +26,8 @@ type errand struct {
 	end      string // the status that people were left with
 
 	before func(ctx context.Context, call string) // the platform is called next; nil: nobody minds
-	meets  func()                                 // the fault was met
+	meets  func()                                 // the fault was met, or there was none to meet
+	waited func()                                 // a page said to wait; nil: nobody minds
 	once   sync.Once
 	told   bool     // somebody was told to wait, or that this device will not do
 	rude   []string // pages that said to wait, and not for how long
@@ -54,6 +55,9 @@ func (e *errand) waits(p page) {
 		e.rude = append(e.rude, fmt.Sprintf("%s: status %d with Retry-After %q", route(p.url.String()), p.status, p.after))
 	}
 	e.told = true
+	if e.waited != nil {
+		e.waited()
+	}
 	e.met()
 }
 
@@ -77,11 +81,15 @@ func (e *errand) play(ctx context.Context) error {
 	}
 	e.viewer = &viewer{b: desk, display: e.made.DisplayURL}
 	watching := make(chan struct{})
+	seeing, leaves := context.WithCancel(ctx)
 	go func() {
 		defer close(watching)
-		e.viewer.follow(ctx)
+		e.viewer.follow(seeing)
 	}()
-	defer func() { <-watching }()
+	defer func() {
+		leaves()
+		<-watching
+	}()
 	link, _ := display.find("a[data-deep-link]").Attr("href")
 	pickup, err := e.obtain(ctx, link)
 	if err != nil || e.end != "" {
@@ -128,6 +136,13 @@ func (e *errand) obtain(ctx context.Context, code string) (handoff.Secret, error
 		}
 		switch p.status {
 		case http.StatusOK:
+			e.met() // if there was anything to meet
+			for ctx.Err() == nil && p.find(`a[data-testid="open"]`).Length() == 0 {
+				pause(ctx, retryPause) // the page is kept up to date, or reloaded
+				if p, err = b.load(ctx, http.MethodGet, p.url.String(), nil); err != nil {
+					return "", err
+				}
+			}
 			u, err := url.Parse(p.find(`a[data-testid="open"]`).AttrOr("href", ""))
 			if err != nil || u.Path == "" {
 				return "", fmt.Errorf("the phone's page has no link into the app: %w", orNone(err))
@@ -164,7 +179,8 @@ func (e *errand) examine(ctx context.Context, want string) []string {
 	for _, ev := range end.Events {
 		counts[ev.Type]++
 	}
-	steps := []string{"created", "displayed", "connected", "delivered", "completed"}
+	// Where a device was refused, the handoff is displayed and claimed again.
+	steps := []string{"created", "connected", "delivered", "completed"}
 	if want == "failed" {
 		steps = []string{"created", "failed"}
 	}

@@ -238,7 +238,7 @@ func (p *process) terminate() (status int, took time.Duration) {
 func (p *process) reportCrashes() {
 	b, _ := os.ReadFile(p.log)
 	for line := range strings.Lines(string(b)) {
-		if strings.Contains(line, "panic") || strings.Contains(line, "DATA RACE") {
+		if strings.Contains(line, "panic") || strings.Contains(line, "fatal error") || strings.Contains(line, "DATA RACE") {
 			p.w.t.Errorf("a process logged: %s", line)
 		}
 	}

@@ -280,12 +280,12 @@ func (s *soak) compare(lasts time.Duration, all, left int, start sample) {
 		early, late float64
 		ratio, room float64 // that count as the same
 	}{
-		{"goroutines", float64(early.goroutines), float64(late.goroutines), 1.1, 20},
+		{"goroutines", float64(early.goroutines), float64(late.goroutines), 1.25, 20},
 		{"bytes of the heap in use", early.live, late.live, 1.25, spareLive},
 		{"bytes of memory", early.resident, late.resident, 1.25, 16 << 20},
-		{"open files", float64(early.files), float64(late.files), 1.1, 20},
-		{"bytes of the file, or of Redis's memory", early.size, late.size, 1.1, 0},
-		{"bytes of the file ever in use, or keys", early.used, late.used, 1.15, 20},
+		{"open files", float64(early.files), float64(late.files), 1.25, 20},
+		{"bytes of the file, or of Redis's memory", early.size, late.size, 1.25, 0},
+		{"bytes of the file ever in use, or keys", early.used, late.used, 1.25, 20},
 	} {
 		if f.late > f.early*f.ratio+f.room {
 			t.Errorf("%.0f %s at the end, and %.0f after %s", f.late, f.what, f.early, from+lasts/6)
@@ -299,7 +299,7 @@ func (s *soak) compare(lasts time.Duration, all, left int, start sample) {
 	} else {
 		name = "soak-redis"
 		found += fmt.Sprintf("Redis's memory %s → %s, keys %.0f → %.0f, and %.0f when all was swept", megabytes(early.size), megabytes(late.size), early.used, late.used, end.used)
-		if end.used > start.used && end.used > 100 {
+		if end.used > 20 { // those that count against limits expire by themselves
 			t.Errorf("%.0f keys are left when all handoffs are swept: %s", end.used, strings.Join(s.leftover(), " "))
 		}
 	}
@@ -319,7 +319,8 @@ func (s *soak) leftover() []string {
 	return keys
 }
 
-// between is the median of each figure within a span.
+// between is the lower quartile of each figure within a span: what leaks is there at
+// the quietest moment too, and a moment in which the machine was busy is no growth.
 func (s *soak) between(from, to time.Duration) sample {
 	var in []sample
 	for _, o := range s.samples {
@@ -330,16 +331,16 @@ func (s *soak) between(from, to time.Duration) sample {
 	if len(in) == 0 {
 		s.w.t.Fatalf("no sample was taken between %s and %s", from, to)
 	}
-	median := func(of func(sample) float64) float64 {
+	quartile := func(of func(sample) float64) float64 {
 		slices.SortFunc(in, func(a, b sample) int { return cmp.Compare(of(a), of(b)) })
-		return of(in[len(in)/2])
+		return of(in[len(in)/4])
 	}
 	m := sample{at: to}
-	m.goroutines = int(median(func(o sample) float64 { return float64(o.goroutines) }))
-	m.files = int(median(func(o sample) float64 { return float64(o.files) }))
-	m.live = median(func(o sample) float64 { return o.live })
-	m.resident = median(func(o sample) float64 { return o.resident })
-	m.size = median(func(o sample) float64 { return o.size })
-	m.used = median(func(o sample) float64 { return o.used })
+	m.goroutines = int(quartile(func(o sample) float64 { return float64(o.goroutines) }))
+	m.files = int(quartile(func(o sample) float64 { return float64(o.files) }))
+	m.live = quartile(func(o sample) float64 { return o.live })
+	m.resident = quartile(func(o sample) float64 { return o.resident })
+	m.size = quartile(func(o sample) float64 { return o.size })
+	m.used = quartile(func(o sample) float64 { return o.used })
 	return m
 }
