@@ -1,13 +1,13 @@
 package web_test
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -118,7 +118,7 @@ func (w *world) load(t *testing.T, n int) {
 		shown.Add(1)
 		all.Go(func() {
 			// A test of its own, so that what belongs to it goes with it.
-			t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Run(strconv.Itoa(i), func(t *testing.T) {
 				once := sync.OnceFunc(shown.Done)
 				defer once()
 				kinds[i%len(kinds)](w.with(t), once)
@@ -155,7 +155,7 @@ func (w *world) seenAgain(shown func()) {
 	s.scan()
 	s.tap()
 	s.toApp()
-	s.desk.stream(s.made.DisplayURL, fmt.Sprint(st.Seq)).until("delivered")
+	s.desk.stream(s.made.DisplayURL, strconv.Itoa(st.Seq)).until("delivered")
 	if err := w.sim.SetJourney(s.made.InstanceID, finished); err != nil {
 		w.t.Fatal(err)
 	}

@@ -156,7 +156,7 @@ func (e *errand) obtain(ctx context.Context, code string) (handoff.Secret, error
 			e.end = "failed"
 			return "", nil
 		default:
-			return "", fmt.Errorf("Continue led to %s with status %d", route(p.url.String()), p.status) //nolint:staticcheck // the button's name
+			return "", fmt.Errorf("Continue led to %s with status %d", route(p.url.String()), p.status)
 		}
 	}
 	return "", ctx.Err()
