@@ -27,13 +27,12 @@ const patience = 2 * time.Minute
 // long reports whether the long form of a test is wanted.
 func long() bool { return os.Getenv("HANDOFF_LONG") != "" }
 
+// built is the folder of the programs that tests build.
+var built string
+
 // binary builds the program, once for all tests.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "handoff-binary-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "handoff")
+	path := filepath.Join(built, "handoff")
 	out, err := exec.Command("go", "build", "-o", path, "github.com/handoff-portal/handoff/cmd/handoff").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("building the program: %w\n%s", err, out)
@@ -42,10 +41,14 @@ var binary = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	dir, err := os.MkdirTemp("", "handoff-binary-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	built = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
 
@@ -118,6 +121,7 @@ type process struct {
 	internal string
 	file     string // the configuration
 	log      string
+	newer    bool // it is of the version after ours
 
 	mu    sync.Mutex
 	cmd   *exec.Cmd     // guarded by mu
@@ -149,7 +153,11 @@ func (p *process) start() {
 	if err := os.WriteFile(p.file, []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	path, err := binary()
+	program := binary
+	if p.newer {
+		program = nextBinary
+	}
+	path, err := program()
 	if err != nil {
 		w.t.Fatal(err)
 	}
