@@ -177,6 +177,11 @@ func (c *checker) systemTools() []systemTool {
 			programs: []string{"nginx", "/usr/sbin/nginx"},
 			packages: []string{"nginx-light"},
 			without:  "several processes behind a proxy: kills, failovers and rolling restarts",
+		}, systemTool{
+			name:     "e2fsprogs",
+			programs: []string{"mkfs.ext4", "/sbin/mkfs.ext4"},
+			packages: []string{"e2fsprogs"},
+			without:  "a disk that fails while the portal runs",
 		})
 	}
 	return list

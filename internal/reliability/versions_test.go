@@ -69,9 +69,16 @@ func marshalNext(r handoffRecord) ([]byte, error) {
 }
 `
 
+// otherVar names a program to deploy in TestRollingRestart in place of the version
+// after ours: a release, say.
+const otherVar = "HANDOFF_TEST_OTHER"
+
 // nextBinary builds the program of the version after ours: ours, but for what it
 // stores.
 var nextBinary = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv(otherVar); path != "" {
+		return path, nil
+	}
 	source, err := filepath.Abs(filepath.Join("..", "store", "record", "record.go"))
 	if err != nil {
 		return "", err
