@@ -22,7 +22,6 @@ import (
 // and needs none: in a frame, browsers keep none for it.
 type display struct {
 	*site
-	changes Follower
 	cookies *phoneCookies
 	buffers sync.Pool // of *[]byte, for pages
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"path"
@@ -82,7 +83,7 @@ func (s *site) examineStream(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	w.write("event: examined\ndata: {\"held\":%d}\n\n", int(examinedStream/time.Second))
+	w.write(fmt.Appendf(nil, "event: examined\ndata: {\"held\":%d}\n\n", int(examinedStream/time.Second)))
 	over := time.NewTimer(examinedStream)
 	defer over.Stop()
 	select {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"path"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
@@ -34,15 +36,22 @@ func (s *site) logRequests() echo.MiddlewareFunc {
 		LogMethod: true, LogRoutePath: true, LogStatus: true, LogLatency: true, LogResponseSize: true,
 		HandleError: true,
 		LogValuesFunc: func(c echo.Context, v middleware.RequestLoggerValues) error {
-			s.log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request",
-				slog.String("method", v.Method), slog.String("route", v.RoutePath), slog.Int("status", v.Status),
-				slog.Duration("took", v.Latency), slog.Int64("bytes", v.ResponseSize))
-			if s.observe != nil {
-				s.observe(v.Method, v.RoutePath, v.Status, v.Latency, path.Base(v.RoutePath) == "events")
+			if c.Get(takenKey) == nil {
+				s.logRequest(c.Request().Context(), v.Method, v.RoutePath, v.Status, v.Latency, v.ResponseSize)
 			}
 			return nil
 		},
 	})
+}
+
+// logRequest tells of a request that has been answered.
+func (s *site) logRequest(ctx context.Context, method, route string, status int, took time.Duration, size int64) {
+	s.log.LogAttrs(ctx, slog.LevelInfo, "request",
+		slog.String("method", method), slog.String("route", route), slog.Int("status", status),
+		slog.Duration("took", took), slog.Int64("bytes", size))
+	if s.observe != nil {
+		s.observe(method, route, status, took, path.Base(route) == "events")
+	}
 }
 
 // recoverPanics makes a panic an internal failure, told without detail.

@@ -41,14 +41,20 @@ func (s *site) pageAssets() templates.Assets {
 
 // pageOf is the page of one of a partner's handoffs.
 func (s *site) pageOf(c echo.Context, h handoff.Handoff) templates.Page {
-	p := s.page(c)
+	lang := s.language(c, h.Terms.Locale)
+	p := s.pageIn(lang, h)
+	p.Languages = s.languages(c, lang)
+	return p
+}
+
+// pageIn is the same in a language, without what only a request can say.
+func (s *site) pageIn(lang i18n.Lang, h handoff.Handoff) templates.Page {
+	p := templates.Page{T: s.catalog.Printer(lang, nil), Assets: s.pageAssets(), Demo: s.demo}
 	owner, ok := s.partners.ByID(h.Partner)
 	if !ok {
 		return p
 	}
 	p = s.branded(p, owner, h.App)
-	lang := s.language(c, h.Terms.Locale)
-	p.Languages = s.languages(c, lang)
 	p.T = s.catalog.Printer(lang, owner.Texts).For(target(h.Terms.Scope))
 	p.SupportRef = h.SupportRef
 	return p

@@ -23,7 +23,6 @@ import (
 // phone serves the pages on the phone's side of a handoff.
 type phone struct {
 	*site
-	changes Follower
 	cookies *phoneCookies
 }
 
@@ -481,22 +480,28 @@ func (p *phone) status(c echo.Context) error {
 
 // follow serves GET /p/:claim/events.
 func (p *phone) follow(c echo.Context) error {
-	key, owner := claimKey(c), p.cookies.known(c)
+	// A copy: what c has is cut out of the request, which a viewer would hold.
+	key, owner := handoff.Secret(strings.Clone(claimKey(c).Reveal())), p.cookies.known(c)
 	h, err := p.current(c.Request().Context(), key, owner)
 	if err != nil {
 		return err
 	}
-	return p.stream(c, p.changes, h, following{
-		state: func(h handoff.Handoff) (stateJSON, error) { return phoneState(h, key, p.handoffs.Now()), nil },
-		keep: func(ctx context.Context, _ handoff.Handoff) (handoff.Handoff, error) {
-			h, err := p.current(ctx, key, owner)
-			if err != nil {
-				return h, err
-			}
-			return h, p.handoffs.Watch(ctx, h)
-		},
-	})
+	return p.stream(c, h, phonePage{key, p.handoffs}, func(ctx context.Context) (handoff.Handoff, error) { return p.current(ctx, key, owner) })
 }
+
+// phonePage is a phone's own page, as a stream keeps it up to date.
+type phonePage struct {
+	key      handoff.Secret
+	handoffs *handoff.Service
+}
+
+func (p phonePage) state(h handoff.Handoff) (stateJSON, error) {
+	return phoneState(h, p.key, p.handoffs.Now()), nil
+}
+
+func (p phonePage) screen(h handoff.Handoff, now time.Time) string { return phoneScreen(h, p.key, now) }
+
+func (phonePage) turns() bool { return false }
 
 // appLink serves GET /a/:partner/:pickup in a browser: the app did not take its
 // link. It redeems nothing, and looks nothing up.

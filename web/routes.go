@@ -12,11 +12,11 @@ import (
 )
 
 // addRoutes is the map of the service: every path we serve is on this page.
-func addRoutes(e *echo.Echo, s *site, changes Follower, frame time.Duration, association applink.Association, docs *guide.Guide) {
+func addRoutes(e *echo.Echo, s *site, frame time.Duration, association applink.Association, docs *guide.Guide) {
 	api := &partnerAPI{site: s, frame: frame, document: openapi.For(s.public.String(), s.link.String())}
 	app := &appAPI{site: s}
-	desk := &display{site: s, changes: changes, cookies: newPhoneCookies(s.public.Scheme == "https")}
-	phone := &phone{site: s, changes: changes, cookies: desk.cookies}
+	desk := &display{site: s, cookies: newPhoneCookies(s.public.Scheme == "https")}
+	phone := &phone{site: s, cookies: desk.cookies}
 	known := &wellKnown{site: s, association: association}
 	told := &reports{site: s}
 

@@ -19,16 +19,19 @@ import (
 	"github.com/handoff-portal/handoff/internal/i18n"
 	"github.com/handoff-portal/handoff/internal/limit"
 	"github.com/handoff-portal/handoff/internal/partner"
+	"github.com/handoff-portal/handoff/internal/stream"
 	"github.com/handoff-portal/handoff/static"
 	"github.com/handoff-portal/handoff/templates"
 	"github.com/handoff-portal/handoff/web/guide"
 	"github.com/handoff-portal/handoff/web/openapi"
 )
 
-// Follower tells of changes of a handoff. updates is closed when the server is
-// about to go.
-type Follower interface {
-	Subscribe(id handoff.ID) (updates <-chan handoff.Handoff, stop func())
+// Changes tells of changes of handoffs.
+type Changes interface {
+	// Follow has f told of those of one handoff, until Unfollow. It reports false if
+	// the process is about to go.
+	Follow(id handoff.ID, f handoff.Follower) (open bool)
+	Unfollow(id handoff.ID, f handoff.Follower)
 }
 
 // Records signs what a partner may believe about a handoff.
@@ -39,18 +42,20 @@ type Records interface {
 }
 
 // Config is what the server needs; every field is required but Demo, Examines,
-// Messenger, TrustedProxies and Observe.
+// Messenger, TrustedProxies, Poller and Observe.
 type Config struct {
 	Handoffs *handoff.Service
 	Records  Records
 	Partners *partner.Directory
-	Changes  Follower
+	Changes  Changes
 	Catalog  *i18n.Catalog
 	Public   string // public_url: scheme, host and port, no slash at the end
 	Link     string // link_url, or the same
 	Frame    time.Duration
 	Limiter  Limiter
 	Streams  *limit.Streams // those of this process
+	// Poller keeps the connections of streams, where it can. Nil: net/http does.
+	Poller *stream.Poller
 	// TrustedProxies are whose X-Forwarded-For is believed; none: nobody's.
 	TrustedProxies []netip.Prefix
 	// CountryHeader is where one of them says what country a request comes from;
@@ -91,6 +96,7 @@ type site struct {
 	log       *slog.Logger
 	observe   func(method, route string, status int, took time.Duration, stream bool)
 	messenger Messenger
+	viewers   *viewers
 }
 
 // New returns the handler of both hosts. Faults are those of the configuration:
@@ -135,6 +141,7 @@ func New(c Config) (http.Handler, error) {
 		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe,
 		country: countryOf(c.TrustedProxies, c.CountryHeader), examines: c.Examines, messenger: c.Messenger,
 	}
+	s.viewers = newViewers(s, c.Changes, c.Poller)
 	docs, err := guide.New(guide.Config{Public: c.Public, Link: c.Link, Assets: assets, Embed: embed, Document: openapi.For(c.Public, c.Link), Demo: c.Demo})
 	if err != nil {
 		return nil, err
@@ -143,7 +150,7 @@ func New(c Config) (http.Handler, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.answerError
 	e.IPExtractor = s.address
-	addRoutes(e, s, c.Changes, c.Frame, association, docs)
+	addRoutes(e, s, c.Frame, association, docs)
 	return e, nil
 }
 
@@ -162,5 +169,6 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ConnContext: withConn,
 	}
 }

@@ -45,6 +45,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/store/boltstore"
 	"github.com/handoff-portal/handoff/internal/store/memstore"
 	"github.com/handoff-portal/handoff/internal/store/redisstore"
+	taking "github.com/handoff-portal/handoff/internal/stream"
 	"github.com/handoff-portal/handoff/web"
 )
 
@@ -75,6 +76,7 @@ type setting struct {
 	clientSecret handoff.Secret // the portal's at the platform
 	deliverer    func(*slog.Logger, *attest.Attestor) handoff.Deliverer
 	messenger    web.Messenger // with it, the partner's links go out by sms and email too
+	plain        bool          // streams stay with net/http
 	beside       *world        // another process of the same portal, at the same time
 	after        *world        // the same, after that one was stopped: on its store and address
 }
@@ -255,10 +257,16 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	if err != nil {
 		t.Fatalf("i18n.Load() error = %v", err)
 	}
+	var poller *taking.Poller
+	if !s.plain {
+		if poller, err = taking.NewPoller(); err != nil {
+			t.Fatalf("taking.NewPoller() error = %v", err)
+		}
+	}
 	h, err := web.New(web.Config{
 		Handoffs: w.handoff, Records: records, Partners: directory(t, s, w), Changes: w.hub, Catalog: catalog,
 		Public: w.public, Link: w.link, Frame: s.frame, Log: log,
-		Limiter: limiter(t, s, w.clock.now), Streams: streams(s), TrustedProxies: s.proxies, CountryHeader: s.country, Observe: w.counted.Request, Messenger: s.messenger,
+		Limiter: limiter(t, s, w.clock.now), Streams: streams(s), Poller: poller, TrustedProxies: s.proxies, CountryHeader: s.country, Observe: w.counted.Request, Messenger: s.messenger,
 	})
 	if err != nil {
 		t.Fatalf("web.New() error = %v", err)
@@ -285,6 +293,9 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 		w.hub.Close()
 		_ = w.server.Close()
 		<-done
+		if poller != nil {
+			_ = poller.Close()
+		}
 		closeStore()
 	})
 	t.Cleanup(w.stop)

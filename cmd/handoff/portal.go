@@ -31,6 +31,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/platform"
 	"github.com/handoff-portal/handoff/internal/store/boltstore"
 	"github.com/handoff-portal/handoff/internal/store/memstore"
+	"github.com/handoff-portal/handoff/internal/stream"
 	"github.com/handoff-portal/handoff/internal/webhook"
 	"github.com/handoff-portal/handoff/web"
 )
@@ -109,10 +110,15 @@ func newPortal(p parts) (*portal, error) {
 		return nil, err
 	}
 	streams := newStreams(p.config.Limits)
+	poller, err := stream.NewPoller()
+	if err != nil {
+		return nil, err
+	}
+	closers = append(closers, poller.Close)
 	handler, err := web.New(web.Config{
 		Handoffs: service, Records: attestor, Partners: partners, Changes: hub, Catalog: catalog,
 		Public: p.config.PublicURL, Link: p.config.LinkURL, Frame: p.config.Frames, Demo: p.demo, Log: p.log,
-		Limiter: limiter, Streams: streams, TrustedProxies: p.config.TrustedProxies, CountryHeader: p.config.CountryHeader, Observe: counted.Request,
+		Limiter: limiter, Streams: streams, Poller: poller, TrustedProxies: p.config.TrustedProxies, CountryHeader: p.config.CountryHeader, Observe: counted.Request,
 		Messenger: messenger,
 		Examines:  func(key string) (string, bool) { return doctor.ReadKey(keys, key, service.Now()) },
 	})
@@ -176,8 +182,10 @@ func endpoints(partners []partner.Partner) map[handoff.PartnerID][]webhook.Endpo
 	return all
 }
 
-// close lets go of what the portal holds, the store last, once nothing runs.
+// close lets go of what the portal holds, the store last, once nothing runs. No
+// stream is open then: a server does not wait for those that were taken from it.
 func (p *portal) close() error {
+	p.hub.Close()
 	faults := make([]error, 0, len(p.closers))
 	for _, c := range p.closers {
 		faults = append(faults, c())

@@ -55,6 +55,7 @@ func house() map[string][]string {
 		"internal/live/redislive":   {domain},
 		"internal/limit/redislimit": {"internal/limit"},
 		"internal/redistest":        {},
+		"internal/stream":           {},
 		"internal/reliability":      {},
 		"internal/webhook":          {domain},
 		message:                     {domain},
@@ -63,7 +64,7 @@ func house() map[string][]string {
 		"internal/demo":             {domain, partner, phone, sim},
 		"internal/doctor":           {config, domain, partner, applink, platform, message},
 		reqctx:                      {},
-		"web":                       {domain, partner, applink, qr, i18n, reqctx, "internal/limit", "templates", "static", "web/openapi", "web/guide"},
+		"web":                       {domain, partner, applink, qr, i18n, reqctx, "internal/limit", "internal/stream", "templates", "static", "web/openapi", "web/guide"},
 		"web/guide":                 {domain, "static", "web/openapi"}, // pages of an audience of its own
 		"web/openapi":               {},
 		"templates":                 {i18n},

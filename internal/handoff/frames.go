@@ -13,21 +13,43 @@ import (
 // picture of the code is worth FrameLate, whoever forwards it.
 
 // Frame is the number of the frame that is shown at t, and when the next one
-// begins; the zero time where none does. Where the QR carries the connect token
-// itself, a new frame begins when that has to be renewed.
-func (h Handoff) Frame(now time.Time) (frame int64, next time.Time) {
-	if h.Terms.CodeMode == CodeToken {
-		if h.connectFades(now) {
-			return 1, time.Time{}
-		}
-		return 0, h.Connect.fades()
+// begins; the zero time where none does.
+func (h Handoff) Frame(now time.Time) (frame int64, next time.Time) { return h.Rotation().At(now) }
+
+// Rotation is when a display's code changes by itself. The zero Rotation never
+// does.
+type Rotation struct {
+	from  time.Time
+	every time.Duration // zero: once, at from
+}
+
+// Rotation returns that of h's code. Where the QR carries the connect token itself, a
+// new frame begins when that has to be renewed.
+func (h Handoff) Rotation() Rotation {
+	switch {
+	case h.Terms.CodeMode == CodeToken && h.Connect == nil:
+		return Rotation{from: h.CreatedAt}
+	case h.Terms.CodeMode == CodeToken:
+		return Rotation{from: h.Connect.fades()}
+	case h.Terms.Frame <= 0 || h.DisplayedAt.IsZero():
+		return Rotation{}
 	}
-	length := h.Terms.Frame
-	if length <= 0 || h.DisplayedAt.IsZero() {
+	return Rotation{from: h.DisplayedAt, every: h.Terms.Frame}
+}
+
+// At is the number of the frame that is shown at now, and when the next one
+// begins; the zero time where none does.
+func (r Rotation) At(now time.Time) (frame int64, next time.Time) {
+	switch {
+	case r.from.IsZero():
 		return 0, time.Time{}
+	case r.every > 0:
+		frame = int64(now.Sub(r.from) / r.every)
+		return frame, r.from.Add(time.Duration(frame+1) * r.every)
+	case now.Before(r.from):
+		return 0, r.from
 	}
-	frame = int64(now.Sub(h.DisplayedAt) / length)
-	return frame, h.DisplayedAt.Add(time.Duration(frame+1) * length)
+	return 1, time.Time{}
 }
 
 // CodeName names the code that the QR holds now, apart from its frame: another

@@ -85,3 +85,13 @@ func (nobodyLooks) Saw(Handoff, int) {}
 type Notifier interface {
 	Changed(h Handoff)
 }
+
+// Follower is told of one handoff's changes. Two may be told at once, by
+// different goroutines, and an older one last: who follows passes over a change
+// whose Seq is lower than what it has.
+type Follower interface {
+	Notifier
+	// Closed says that there will be no more, since the process is about to go. It
+	// may take as long as saying goodbye does.
+	Closed()
+}

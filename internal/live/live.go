@@ -12,117 +12,89 @@ import (
 var _ handoff.Notifier = (*Hub)(nil)
 
 // Hub passes each change of a handoff to those who follow it within this
-// process. A follower costs a channel and no goroutine. The zero Hub is not
+// process. A follower costs a place in a map and no goroutine. The zero Hub is not
 // usable; New makes one.
 type Hub struct {
-	mu     sync.Mutex
-	topics map[handoff.ID]*topic // guarded by mu; one for each handoff that is followed
-	closed bool                  // guarded by mu
-}
+	closing sync.Once
 
-// topic is a handoff that somebody follows.
-type topic struct {
-	seq       int // of the newest change passed on
-	followers map[*follower]struct{}
+	mu        sync.Mutex
+	followers map[handoff.ID][]handoff.Follower // guarded by mu; the slices are never written to
+	closed    bool                              // guarded by mu
 }
-
-// follower is one subscription. Only the hub sends, with its mutex held, so
-// after taking the unread value out there is always room for the next.
-type follower struct{ updates chan handoff.Handoff }
 
 // New returns a hub that nobody follows.
-func New() *Hub { return &Hub{topics: make(map[handoff.ID]*topic)} }
+func New() *Hub { return &Hub{followers: make(map[handoff.ID][]handoff.Follower)} }
 
-// Changed passes h on to its followers. It never blocks: a follower who has not
-// read the change before finds h in its place. A change older than one already
-// passed on, which two processes or goroutines may report in either order, is
-// dropped. Followers share h, which is never written to.
+// Changed passes h on to its followers, before it returns: what they do with it
+// is done by the goroutine that made the change, so that nobody has to be woken
+// for it. Followers share h, which is never written to.
 func (b *Hub) Changed(h handoff.Handoff) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	t := b.topics[h.ID]
-	if t == nil || h.Seq < t.seq {
-		return
-	}
-	t.seq = h.Seq
-	for f := range t.followers {
-		select {
-		case <-f.updates:
-		default:
-		}
-		f.updates <- h
+	followers := b.followers[h.ID]
+	b.mu.Unlock()
+	for _, f := range followers {
+		f.Changed(h)
 	}
 }
 
-// Subscribe follows the handoff with this ID. updates holds the latest change
-// not read yet; earlier ones are skipped, the last never. What was before
-// Subscribe is not sent: the caller subscribes first and then reads the store,
-// and passes over an update whose Seq is lower than what it has.
-//
-// stop ends the subscription and closes updates; it may be called more than
-// once. Close of the hub closes updates too, and a subscription to a closed hub
-// is closed from the beginning.
-func (b *Hub) Subscribe(id handoff.ID) (updates <-chan handoff.Handoff, stop func()) {
-	f := &follower{updates: make(chan handoff.Handoff, 1)}
+// Follow has f told of each change of the handoff with this ID, until Unfollow.
+// What was before is not told: the caller follows first and then reads the store.
+// It reports false if the hub is closed.
+func (b *Hub) Follow(id handoff.ID, f handoff.Follower) (open bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		close(f.updates)
-		return f.updates, func() {}
+		return false
 	}
-	t := b.topics[id]
-	if t == nil {
-		t = &topic{followers: make(map[*follower]struct{}, 1)}
-		b.topics[id] = t
-	}
-	t.followers[f] = struct{}{}
-	return f.updates, func() { b.stop(id, f) }
+	b.followers[id] = append(slices.Clip(b.followers[id]), f)
+	return true
 }
 
-func (b *Hub) stop(id handoff.ID, f *follower) {
+// Unfollow ends what Follow began; it may be called more than once. A change that
+// is being told at the same time may still arrive.
+func (b *Hub) Unfollow(id handoff.ID, f handoff.Follower) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	t := b.topics[id]
-	if t == nil {
+	var left []handoff.Follower
+	for _, o := range b.followers[id] {
+		if o != f {
+			left = append(left, o)
+		}
+	}
+	if left == nil {
+		delete(b.followers, id)
 		return
 	}
-	if _, follows := t.followers[f]; !follows {
-		return
-	}
-	delete(t.followers, f)
-	close(f.updates)
-	if len(t.followers) == 0 {
-		delete(b.topics, id)
-	}
+	b.followers[id] = left
 }
 
-// Viewers is the number of subscriptions to the handoff with this ID.
+// Viewers is the number of followers of the handoff with this ID.
 func (b *Hub) Viewers(id handoff.ID) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if t := b.topics[id]; t != nil {
-		return len(t.followers)
-	}
-	return 0
+	return len(b.followers[id])
 }
 
 // Followed are the handoffs that somebody follows.
 func (b *Hub) Followed() []handoff.ID {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Collect(maps.Keys(b.topics))
+	return slices.Collect(maps.Keys(b.followers))
 }
 
-// Close ends every subscription, so that streams end when the server shuts
-// down. An update not read yet can still be read. It may be called more than once.
+// Close tells every follower that the process is about to go, and returns when
+// all of them have been told. It may be called more than once.
 func (b *Hub) Close() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.closed = true
-	for _, t := range b.topics {
-		for f := range t.followers {
-			close(f.updates)
+	b.closing.Do(func() {
+		b.mu.Lock()
+		b.closed = true
+		all := b.followers
+		b.followers = nil
+		b.mu.Unlock()
+		for _, followers := range all {
+			for _, f := range followers {
+				f.Closed()
+			}
 		}
-	}
-	clear(b.topics)
+	})
 }
