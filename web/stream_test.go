@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -94,9 +95,43 @@ func (s *stream) until(screen string) status {
 	}
 }
 
-func TestStream(t *testing.T) {
+// way is how the streams of a world come to their pages.
+type way int
+
+const (
+	wayTaken way = iota // their connections are taken over
+	wayPlain            // by net/http
+	wayHTTP2            // by net/http too, many over one connection
+)
+
+// overEachWay tests what holds whichever way a stream comes.
+func overEachWay(t *testing.T, test func(t *testing.T, over func(*setting))) {
+	t.Helper()
 	t.Parallel()
-	w := newWorld(t, asked("always"))
+	for name, by := range map[string]way{"taken": wayTaken, "plain": wayPlain, "HTTP 2": wayHTTP2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, func(s *setting) { s.way = by })
+		})
+	}
+}
+
+// wantTaken counts the streams whose connections were taken over.
+func (w *world) wantTaken(by way, n int64) {
+	w.t.Helper()
+	if by != wayTaken || runtime.GOOS != "linux" {
+		n = 0
+	}
+	if got := w.taken.Load(); got != n {
+		w.t.Errorf("%d connections were taken over, want %d", got, n)
+	}
+}
+
+func TestStream(t *testing.T) { overEachWay(t, testStream) }
+
+func testStream(t *testing.T, over func(*setting)) {
+	var by way
+	w := newWorld(t, asked("always"), over, func(s *setting) { by = s.way })
 	s := w.begin(map[string]any{"returnUrl": "http://localhost:8999/done"})
 	s.open()
 	desk := s.desk.stream(s.made.DisplayURL, "")
@@ -156,13 +191,18 @@ func TestStream(t *testing.T) {
 			t.Errorf("a stream after the end goes on")
 		}
 	}
+	if proto := map[bool]string{true: "HTTP/2.0", false: "HTTP/1.1"}[by == wayHTTP2]; desk.Proto != proto {
+		t.Errorf("the stream came by %s, want %s", desk.Proto, proto)
+	}
+	w.wantTaken(by, 2) // one that has ended already never is
 	w.wantNoTokens("the log", w.logs.String())
 }
 
 // TestStreamFrames: the code changes, and says so without showing it.
-func TestStreamFrames(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, func(s *setting) { s.frame = time.Second })
+func TestStreamFrames(t *testing.T) { overEachWay(t, testStreamFrames) }
+
+func testStreamFrames(t *testing.T, over func(*setting)) {
+	w := newWorld(t, over, func(s *setting) { s.frame = time.Second })
 	s := w.begin()
 	s.open()
 	reference := s.code()[strings.LastIndex(s.code(), "/")+1:][:26]
@@ -188,9 +228,10 @@ func TestStreamFrames(t *testing.T) {
 }
 
 // TestStreamBye: the server goes, and says so.
-func TestStreamBye(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestStreamBye(t *testing.T) { overEachWay(t, testStreamBye) }
+
+func testStreamBye(t *testing.T, over func(*setting)) {
+	w := newWorld(t, over)
 	s := w.connected()
 	desk, phone := s.desk.stream(s.made.DisplayURL, ""), s.phone.stream(s.own.url.String(), "")
 	desk.until("connected")
@@ -208,12 +249,19 @@ func TestStreamBye(t *testing.T) {
 			t.Errorf("after bye the %s's stream says %+v", name, e)
 		}
 	}
+	// One that comes now is told what there is, and bye.
+	late := s.desk.stream(s.made.DisplayURL, "")
+	late.until("connected")
+	if e, _ := late.next(); e.name != "bye" {
+		t.Errorf("a stream of a server that goes says %+v, want bye", e)
+	}
 }
 
 // TestStreamOfTheAbsent: streams of what is not there are refused as pages are.
-func TestStreamOfTheAbsent(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestStreamOfTheAbsent(t *testing.T) { overEachWay(t, testStreamOfTheAbsent) }
+
+func testStreamOfTheAbsent(t *testing.T, over func(*setting)) {
+	w := newWorld(t, over)
 	s := w.connected()
 	for _, address := range []string{w.public + "/h/AAAAAAAAAAAAAAAAAAAAAA", w.public + "/p/AAAAAAAAAAAAAAAAAAAAAA"} {
 		if at := s.phone.stream(address, ""); at.StatusCode != http.StatusNotFound {

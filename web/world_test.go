@@ -76,7 +76,7 @@ type setting struct {
 	clientSecret handoff.Secret // the portal's at the platform
 	deliverer    func(*slog.Logger, *attest.Attestor) handoff.Deliverer
 	messenger    web.Messenger // with it, the partner's links go out by sms and email too
-	plain        bool          // streams stay with net/http
+	way          way           // of streams
 	beside       *world        // another process of the same portal, at the same time
 	after        *world        // the same, after that one was stopped: on its store and address
 }
@@ -106,6 +106,9 @@ type world struct {
 	prefix  string // how its keys begin
 	listen  string // the address of this process
 	stop    func() // stops the process before the test ends
+
+	taken     *atomic.Int64   // connections that were taken from net/http
+	transport *http.Transport // of people; nil: the usual one
 }
 
 // clock is the portal's and the platform's: real time, put forward by a test.
@@ -157,7 +160,7 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	for _, c := range change {
 		c(&s)
 	}
-	w := &world{t: t, clock: &clock{}, logs: &logs{}, spy: &spy{}, hub: live.New(), key: partner.NewKey(), other: partner.NewKey()}
+	w := &world{t: t, clock: &clock{}, logs: &logs{}, spy: &spy{}, hub: live.New(), taken: new(atomic.Int64), key: partner.NewKey(), other: partner.NewKey()}
 	out, level := io.Writer(w.logs), slog.LevelDebug
 	if s.log != nil {
 		out, level = s.log, slog.LevelInfo
@@ -258,7 +261,7 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 		t.Fatalf("i18n.Load() error = %v", err)
 	}
 	var poller *taking.Poller
-	if !s.plain {
+	if s.way == wayTaken {
 		if poller, err = taking.NewPoller(); err != nil {
 			t.Fatalf("taking.NewPoller() error = %v", err)
 		}
@@ -272,6 +275,18 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 		t.Fatalf("web.New() error = %v", err)
 	}
 	w.server = web.NewServer(h, log)
+	w.server.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateHijacked {
+			w.taken.Add(1)
+		}
+	}
+	if s.way == wayHTTP2 {
+		w.server.Protocols, w.transport = new(http.Protocols), &http.Transport{Protocols: new(http.Protocols)}
+		w.server.Protocols.SetHTTP1(true)
+		w.server.Protocols.SetUnencryptedHTTP2(true)
+		w.transport.Protocols.SetUnencryptedHTTP2(true)
+		t.Cleanup(w.transport.CloseIdleConnections)
+	}
 	if s.tune != nil {
 		s.tune(w.server)
 	}
@@ -529,7 +544,11 @@ func (w *world) person(agent string) *person {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &person{t: w.t, agent: agent, accept: "en", header: http.Header{}, client: &http.Client{Jar: jar, CheckRedirect: stay}}
+	client := &http.Client{Jar: jar, CheckRedirect: stay}
+	if w.transport != nil {
+		client.Transport = w.transport
+	}
+	return &person{t: w.t, agent: agent, accept: "en", header: http.Header{}, client: client}
 }
 
 func (p *person) request(method, address string, form url.Values) *http.Request {
