@@ -39,7 +39,7 @@ type topic struct {
 	seq      int       // the newest heard of
 	code     string
 	rotation handoff.Rotation
-	polled   bool // the journey is asked for, more often while a page watches
+	restless bool // the journey is asked for while a page watches, or the clock changes a screen
 	frame    time.Time
 	beat     time.Time
 	keep     time.Time
@@ -159,13 +159,14 @@ func (t *topic) hear(h handoff.Handoff) bool {
 		t.code = strings.Clone(code) // it is a piece of something longer
 	}
 	rotation := h.Rotation()
-	if h.Status.Ended() || h.Status.Held() && h.Status != handoff.StatusClaimed {
-		rotation = handoff.Rotation{} // no code is shown
+	covered := h.Status.Held() && h.Status != handoff.StatusClaimed
+	if h.Status.Ended() || covered {
+		rotation = handoff.Rotation{}
 	}
 	if rotation != t.rotation {
 		t.rotation, t.frame = rotation, time.Time{}
 	}
-	t.polled = !h.Status.Ended() && !h.Poll.Next.IsZero()
+	t.restless = !h.Status.Ended() && (covered || !h.Poll.Next.IsZero())
 	return true
 }
 
@@ -281,7 +282,7 @@ func (t *topic) plan() {
 		t.beat = now.Add(heartbeatEvery)
 	}
 	switch {
-	case !t.polled && t.keepers == 0:
+	case !t.restless && t.keepers == 0:
 		t.keep = time.Time{}
 	case t.keep.IsZero():
 		t.keep = now.Add(keepEvery)
@@ -313,7 +314,7 @@ func (t *topic) keepUp(ctx context.Context) {
 			keeps = append(keeps, v.keep)
 		}
 	}
-	polled := t.polled
+	restless := t.restless
 	t.mu.Unlock()
 	h, err := handoff.Handoff{}, error(nil)
 	for _, keep := range keeps {
@@ -321,7 +322,7 @@ func (t *topic) keepUp(ctx context.Context) {
 			h = kept
 		}
 	}
-	if h.ID == "" && polled {
+	if h.ID == "" && restless {
 		h, err = t.all.site.handoffs.Refresh(ctx, t.id)
 	}
 	if err == nil && h.ID != "" {
