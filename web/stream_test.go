@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -20,6 +21,19 @@ type stream struct {
 	*http.Response
 	t     testing.TB
 	lines *bufio.Scanner
+	body  *counted
+}
+
+// counted counts what is read.
+type counted struct {
+	io.Reader
+	n int
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += n
+	return n, err
 }
 
 // stream opens the stream of a page; last is Last-Event-ID, or empty.
@@ -42,7 +56,8 @@ func (p *person) stream(address, last string) *stream {
 		stop()
 		_ = res.Body.Close()
 	})
-	return &stream{Response: res, t: p.t, lines: bufio.NewScanner(res.Body)}
+	body := &counted{Reader: res.Body}
+	return &stream{Response: res, t: p.t, lines: bufio.NewScanner(body), body: body}
 }
 
 // next is the next event; ok is false at the end of the stream.
@@ -73,11 +88,22 @@ func (s *stream) next() (e event, ok bool) {
 // passed over, and none may be older than the one before.
 func (s *stream) until(screen string) status {
 	s.t.Helper()
+	return s.untilState(screen, func(st status) bool { return st.Screen == screen })
+}
+
+// untilSeq is the first state as new as that.
+func (s *stream) untilSeq(seq int) status {
+	s.t.Helper()
+	return s.untilState("seq "+strconv.Itoa(seq), func(st status) bool { return st.Seq >= seq })
+}
+
+func (s *stream) untilState(name string, found func(status) bool) status {
+	s.t.Helper()
 	seq := 0
 	for {
 		e, ok := s.next()
 		if !ok {
-			s.t.Fatalf("the stream ended before %s", screen)
+			s.t.Fatalf("the stream ended before %s", name)
 		}
 		if e.name != "state" {
 			continue
@@ -89,7 +115,7 @@ func (s *stream) until(screen string) status {
 		if e.id != strconv.Itoa(st.Seq) || st.V != 1 || st.Seq < seq {
 			s.t.Fatalf("state %s with id %s after %d, want its seq, and none older", e.data, e.id, seq)
 		}
-		if seq = st.Seq; st.Screen == screen {
+		if seq = st.Seq; found(st) {
 			return st
 		}
 	}
