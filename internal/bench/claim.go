@@ -72,7 +72,7 @@ func measureClaim(ctx context.Context, b *bench) ([]row, error) {
 		got: fmt.Sprintf("%.1f× and %.1f×: %s and %s, %s of processor each",
 			ratio(0.5), ratio(0.99), micro(percentile(claims, 0.5)), micro(percentile(claims, 0.99)), micro(others/time.Duration(n))),
 		beside: fmt.Sprintf("TCP ping-pong: %s and %s", micro(percentile(pongs, 0.5)), micro(percentile(pongs, 0.99))),
-		goal:   "≤ 1.5× from the store's commit", met: ratio(0.5) <= 1.5 && ratio(0.99) <= 1.5,
+		goal:   "",
 	}}, nil
 }
 

@@ -85,13 +85,19 @@ type portal struct {
 	address  string
 	internal string
 	key      handoff.Secret // the partner's
+	environ  []string       // besides what the configuration names
 	client   *http.Client
 }
 
 // newPortal makes a portal that keeps handoffs in store, as the configuration
 // spells it, and starts it. The caller calls close.
 func (b *bench) newPortal(ctx context.Context, store string) (*portal, error) {
-	p := &portal{b: b, key: partner.NewKey(), server: keyring.Generate(), client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{}}}
+	return b.newPortalWith(ctx, store, settings, nil)
+}
+
+// newPortalWith is the same with other settings and more in its environment.
+func (b *bench) newPortalWith(ctx context.Context, store, settings string, environ []string) (*portal, error) {
+	p := &portal{b: b, key: partner.NewKey(), server: keyring.Generate(), environ: environ, client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{}}}
 	var err error
 	if p.standIn, err = start(ctx, b.cores.load, nil, nil, b.program, "sim", "--listen", "127.0.0.1:0"); err != nil {
 		return nil, err
@@ -122,7 +128,7 @@ func (b *bench) newPortal(ctx context.Context, store string) (*portal, error) {
 
 // env is what the configuration names.
 func (p *portal) env() []string {
-	return []string{"HANDOFF_KEY=" + p.server, "GBG_ID=demo", "GBG_SECRET=" + platformsim.Secret}
+	return append([]string{"HANDOFF_KEY=" + p.server, "GBG_ID=demo", "GBG_SECRET=" + platformsim.Secret}, p.environ...)
 }
 
 // launch starts the portal's process.

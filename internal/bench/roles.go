@@ -33,9 +33,11 @@ const roleArgument = "role"
 // roles are the yardsticks. Each prints its address, or "ready", as its first line.
 func roles() map[string]func(ctx context.Context, args []string) error {
 	return map[string]func(context.Context, []string) error{
-		"echo":  func(ctx context.Context, _ []string) error { return serveEcho(ctx) },
-		"pong":  func(ctx context.Context, _ []string) error { return servePong(ctx) },
-		"store": createRaw,
+		"echo":    func(ctx context.Context, _ []string) error { return serveEcho(ctx) },
+		"pong":    func(ctx context.Context, _ []string) error { return servePong(ctx) },
+		"store":   createRaw,
+		"streams": serveStreams,
+		"commit":  func(ctx context.Context, _ []string) error { return serveCommits(ctx) },
 	}
 }
 
@@ -50,11 +52,16 @@ func play(ctx context.Context, args []string) error {
 
 // startRole starts a yardstick on a core and returns what it says first.
 func (b *bench) startRole(ctx context.Context, core int, name string, args ...string) (*process, string, error) {
+	return b.startRoleWith(ctx, core, nil, name, args...)
+}
+
+// startRoleWith is the same with more in its environment.
+func (b *bench) startRoleWith(ctx context.Context, core int, env []string, name string, args ...string) (*process, string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, "", err
 	}
-	p, err := start(ctx, core, nil, os.Stderr, self, append([]string{roleArgument, name}, args...)...)
+	p, err := start(ctx, core, env, os.Stderr, self, append([]string{roleArgument, name}, args...)...)
 	if err != nil {
 		return nil, "", err
 	}

@@ -29,6 +29,8 @@ func subjects() []subject {
 		{"redis", "creating a handoff in Redis, beside the store alone", measureCreateRedis},
 		{"journey", "creating a handoff with one call of the platform, beside bare Echo", measureCreateJourney},
 		{"claim", "Continue on a phone to the event at the desktop, beside a TCP ping-pong", measureClaim},
+		{"commit", "the store's commit of a claim to the event at the desktop, beside a TCP ping-pong", measureCommit},
+		{"viewers", "open displays: their memory, and an event to each, beside streams of net/http", measureViewers},
 		{"start", "from starting the program to its first page, and its memory then", measureStart},
 	}
 }

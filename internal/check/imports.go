@@ -31,8 +31,11 @@ func house() map[string][]string {
 		sim      = "internal/platform/platformsim"
 	)
 	return map[string][]string{
-		"cmd/handoff":               nil, // anything: it wires everything
-		"internal/bench":            {domain, "internal/keyring", partner, sim, qr, "internal/store/boltstore", "internal/store/redisstore", "web"},
+		"cmd/handoff": nil, // anything: it wires everything
+		"internal/bench": {
+			domain, partner, platform, sim, qr, i18n, "internal/attest", "internal/keyring", "internal/limit", "internal/live", "internal/stream",
+			"internal/store/boltstore", "internal/store/memstore", "internal/store/redisstore", "web",
+		},
 		domain:                      {},
 		partner:                     {domain},
 		config:                      {domain, partner, applink},
