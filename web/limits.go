@@ -53,6 +53,12 @@ func clientAddress(proxies []netip.Prefix) echo.IPExtractor {
 	return echo.ExtractIPFromXFFHeader(trust...)
 }
 
+// isProxy reports whether a request comes straight from one of proxies.
+func isProxy(proxies []netip.Prefix, r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) })
+}
+
 // countryOf finds what country a request comes from: what one of our proxies says
 // in a header, and nobody else. Codes that stand for no country, such as XX, T1
 // and EU, are not known to be another one.
@@ -61,8 +67,7 @@ func countryOf(proxies []netip.Prefix, header string) func(*http.Request) string
 		if header == "" {
 			return ""
 		}
-		peer, err := netip.ParseAddrPort(r.RemoteAddr)
-		if err != nil || !slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) }) {
+		if !isProxy(proxies, r) {
 			return ""
 		}
 		region, err := language.ParseRegion(r.Header.Get(header))

@@ -4,6 +4,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -42,7 +43,7 @@ type Records interface {
 }
 
 // Config is what the server needs; every field is required but Demo, Examines,
-// Messenger, TrustedProxies, Poller and Observe.
+// Messenger, TrustedProxies, Poller, Observe and Trace.
 type Config struct {
 	Handoffs *handoff.Service
 	Records  Records
@@ -71,6 +72,11 @@ type Config struct {
 	// Observe is told of every request when it has been answered; a stream, when it
 	// has ended. nil: nobody is.
 	Observe func(method, route string, status int, took time.Duration, stream bool)
+	// Trace follows a request from its beginning to end, which is given the status.
+	// parent is the traceparent of one of TrustedProxies, where TraceParents says that
+	// they write their own; else it is empty. nil: nobody follows.
+	Trace        func(ctx context.Context, method, route, parent string) (_ context.Context, end func(status int))
+	TraceParents bool
 }
 
 // site is what every audience's handlers share.
@@ -150,6 +156,9 @@ func New(c Config) (http.Handler, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.answerError
 	e.IPExtractor = s.address
+	if c.Trace != nil {
+		e.Use(tracing(c))
+	}
 	addRoutes(e, s, c.Frame, association, docs)
 	return e, nil
 }

@@ -237,6 +237,8 @@ type planted struct {
 	hooks   *hooks
 	panics  *panics
 	numbers []string
+
+	collector *collector
 }
 
 // hooks is a partner's endpoint.
@@ -283,9 +285,11 @@ func plant(t *testing.T, text bool, change ...func(*setting)) *planted {
 	p := &planted{t: t, tape: &tape{}, hooks: &hooks{came: make(chan struct{})}, known: &canaries{t: t, seen: map[string]bool{}}, panics: &panics{}}
 	receiver := httptest.NewServer(p.hooks)
 	t.Cleanup(receiver.Close)
+	p.collector = newCollector(t)
 	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte(webhookCanary))
 	p.world = newWorld(t, append(change, brief, func(s *setting) {
 		s.bolt, s.textLog, s.clientSecret, s.webURL = true, text, clientCanary, "https://app.acme.example/handoff"
+		s.collector = p.collector.url
 		s.tune = func(server *http.Server) { server.Handler = p.tape.over(server.Handler) }
 		s.wrap = func(inner handoff.Store) handoff.Store {
 			p.panics.Store = inner
@@ -409,11 +413,12 @@ func (p *planted) search(connect func(taped) bool) {
 	hooks := bytes.Clone(p.hooks.got)
 	p.hooks.mu.Unlock()
 	log := p.logs.String()
-	if len(hooks) == 0 || len(log) == 0 || len(file) == 0 {
-		t.Fatalf("%d bytes of messages, %d of the log, %d of the store: nothing to search", len(hooks), len(log), len(file))
+	traced, spans := p.collector.got()
+	if len(hooks) == 0 || len(log) == 0 || len(file) == 0 || len(spans) == 0 {
+		t.Fatalf("%d bytes of messages, %d of the log, %d of the store, %d spans: nothing to search", len(hooks), len(log), len(file), len(spans))
 	}
 	answers, counted := p.tape.all(), p.scrape()
-	p.known.leaked(answers, map[string][]byte{"the log": []byte(log), "the store": file, "a message": hooks, "a metric": []byte(counted)})
+	p.known.leaked(answers, map[string][]byte{"the log": []byte(log), "the store": file, "a message": hooks, "a metric": []byte(counted), "a trace": traced})
 	// Without their own marks, signatures and ids a number of four digits is found everywhere.
 	for _, n := range p.numbers {
 		word := regexp.MustCompile(`(^|[^0-9A-Za-z.:+/=_-])` + n + `($|[^0-9A-Za-z.:+/=_-])`)
@@ -440,7 +445,7 @@ func (p *planted) search(connect func(taped) bool) {
 			}
 		}
 	}
-	for where, text := range map[string]string{"the log": log, "a message": string(hooks), "the store": string(file), "a metric": counted} {
+	for where, text := range map[string]string{"the log": log, "a message": string(hooks), "the store": string(file), "a metric": counted, "a trace": string(traced)} {
 		found, records := aToken([]byte(text))
 		if found != nil {
 			t.Errorf("a token is in %s: %s", where, found)
@@ -453,7 +458,7 @@ func (p *planted) search(connect func(taped) bool) {
 	for _, c := range p.known.all {
 		kinds[c.kind]++
 	}
-	t.Logf("%d answers, %d bytes of the log, %d of messages, %d of the store; looked for %v and %d numbers", len(answers), len(log), len(hooks), len(file), kinds, len(p.numbers))
+	t.Logf("%d answers, %d bytes of the log, %d of messages, %d of the store, %d spans; looked for %v and %d numbers", len(answers), len(log), len(hooks), len(file), len(spans), kinds, len(p.numbers))
 }
 
 func noAnswer(taped) bool { return false }

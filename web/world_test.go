@@ -46,6 +46,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/store/memstore"
 	"github.com/handoff-portal/handoff/internal/store/redisstore"
 	taking "github.com/handoff-portal/handoff/internal/stream"
+	"github.com/handoff-portal/handoff/internal/traces"
 	"github.com/handoff-portal/handoff/web"
 )
 
@@ -79,6 +80,8 @@ type setting struct {
 	way          way           // of streams
 	beside       *world        // another process of the same portal, at the same time
 	after        *world        // the same, after that one was stopped: on its store and address
+	collector    string        // where spans go; empty: there are none
+	parents      bool          // proxies write their own traceparent
 }
 
 // world is a portal with everything around it: the stand-in platform behind a
@@ -252,10 +255,27 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 		deliverer = s.deliverer(log, records)
 	}
 	w.counted = metrics.New(metrics.Options{Rule: applink.Rule})
-	w.handoff = handoff.NewService(handoff.Config{
+	behind := handoff.Config{
 		Store: w.counted.Store(w.store), Vault: vault, Platforms: w.counted.Platforms(platforms{client}), Notifier: w.hub,
 		Deliverer: deliverer, Witness: w.counted, Log: log, Now: w.clock.now,
-	})
+	}
+	front := web.Config{}
+	drain, closeTraces := func() {}, func() {}
+	if s.collector != "" {
+		traced := traces.New(traces.Options{URL: s.collector, Share: 1, Log: log})
+		closeTraces = func() { _ = traced.Close() }
+		drain = func() { // a span ends with its request
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			_ = w.server.Shutdown(ctx)
+		}
+		behind.Store, behind.Platforms = traced.Store(behind.Store), traced.Platforms(behind.Platforms)
+		if deliverer != nil {
+			behind.Deliverer = traced.Deliverer(deliverer)
+		}
+		front.Trace, front.TraceParents = traced.Request, s.parents
+	}
+	w.handoff = handoff.NewService(behind)
 	catalog, err := languages()
 	if err != nil {
 		t.Fatalf("i18n.Load() error = %v", err)
@@ -267,6 +287,7 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 		}
 	}
 	h, err := web.New(web.Config{
+		Trace: front.Trace, TraceParents: front.TraceParents,
 		Handoffs: w.handoff, Records: records, Partners: directory(t, s, w), Changes: w.hub, Catalog: catalog,
 		Public: w.public, Link: w.link, Frame: s.frame, Log: log,
 		Limiter: limiter(t, s, w.clock.now), Streams: streams(s), Poller: poller, TrustedProxies: s.proxies, CountryHeader: s.country, Observe: w.counted.Request, Messenger: s.messenger,
@@ -306,11 +327,13 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 		stop()
 		<-worker
 		w.hub.Close()
+		drain()
 		_ = w.server.Close()
 		<-done
 		if poller != nil {
 			_ = poller.Close()
 		}
+		closeTraces()
 		closeStore()
 	})
 	t.Cleanup(w.stop)

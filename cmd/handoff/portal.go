@@ -32,6 +32,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/store/boltstore"
 	"github.com/handoff-portal/handoff/internal/store/memstore"
 	"github.com/handoff-portal/handoff/internal/stream"
+	"github.com/handoff-portal/handoff/internal/traces"
 	"github.com/handoff-portal/handoff/internal/webhook"
 	"github.com/handoff-portal/handoff/web"
 )
@@ -101,10 +102,16 @@ func newPortal(p parts) (*portal, error) {
 		return nil, err
 	}
 	hub := live.New()
-	service := handoff.NewService(handoff.Config{
+	behind := handoff.Config{
 		Store: counted.Store(p.store), Vault: keys, Platforms: counted.Platforms(platforms), Notifier: hub,
 		Deliverer: counted.Deliverer(sender), Witness: counted, Log: p.log, Now: p.now,
-	})
+	}
+	traced := p.newTracer()
+	if traced != nil {
+		closers = append(closers, traced.Close)
+		behind.Store, behind.Platforms, behind.Deliverer = traced.Store(behind.Store), traced.Platforms(behind.Platforms), traced.Deliverer(behind.Deliverer)
+	}
+	service := handoff.NewService(behind)
 	limiter, err := p.newLimiter(p.config.Limits)
 	if err != nil {
 		return nil, err
@@ -115,13 +122,17 @@ func newPortal(p parts) (*portal, error) {
 		return nil, err
 	}
 	closers = append(closers, poller.Close)
-	handler, err := web.New(web.Config{
+	front := web.Config{
 		Handoffs: service, Records: attestor, Partners: partners, Changes: hub, Catalog: catalog,
 		Public: p.config.PublicURL, Link: p.config.LinkURL, Frame: p.config.Frames, Demo: p.demo, Log: p.log,
 		Limiter: limiter, Streams: streams, Poller: poller, TrustedProxies: p.config.TrustedProxies, CountryHeader: p.config.CountryHeader, Observe: counted.Request,
 		Messenger: messenger,
 		Examines:  func(key string) (string, bool) { return doctor.ReadKey(keys, key, service.Now()) },
-	})
+	}
+	if traced != nil {
+		front.Trace, front.TraceParents = traced.Request, p.config.Traces.FromProxies
+	}
+	handler, err := web.New(front)
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +145,15 @@ func newPortal(p parts) (*portal, error) {
 	return &portal{
 		store: p.store, service: service, hub: hub, relay: p.relay, handler: handler, inside: inside.handler(), counted: counted, closers: closers,
 	}, nil
+}
+
+// newTracer makes what follows requests, or nil where nobody wants to know.
+func (p parts) newTracer() *traces.Tracer {
+	t := p.config.Traces
+	if t == nil {
+		return nil
+	}
+	return traces.New(traces.Options{URL: t.URL, Headers: t.Headers, Share: t.Share, Version: version(), Log: p.log})
 }
 
 func partnerIDs(partners []partner.Partner) []handoff.PartnerID {

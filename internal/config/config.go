@@ -44,6 +44,8 @@ type Config struct {
 	SMS  *SMS  // nil: no text messages
 	Mail *Mail // nil: no e-mail
 
+	Traces *Traces // nil: no traces
+
 	// Platforms are the different credentials for GBG GO, and PlatformOf the index
 	// of each partner's among them. PlatformAt is where each stands in the file.
 	Platforms  []Platform
@@ -153,6 +155,16 @@ type Mail struct {
 	Username handoff.Secret
 	Password handoff.Secret
 	From     string // an address, with or without a name
+}
+
+// Traces says where OpenTelemetry's spans go.
+type Traces struct {
+	URL     string                    // of the collector, for OTLP over HTTP
+	Headers map[string]handoff.Secret // it wants with every request
+	Share   float64                   // of the requests, from 0 to 1
+	// FromProxies is set where TrustedProxies write a traceparent of their own, which
+	// ours then belongs to.
+	FromProxies bool
 }
 
 // The versions of the platform's API, and the grants it gives tokens for.

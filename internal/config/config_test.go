@@ -28,7 +28,8 @@ func env() map[string]string {
 	return map[string]string{
 		"HANDOFF_KEY": key('n'), "HANDOFF_KEY_OLD": key('o'),
 		"SMS_ACCOUNT": "AC1", "SMS_TOKEN": "sms-token", "SMTP_USER": "smtp-user", "SMTP_PASSWORD": "smtp-password",
-		"GBG_CLIENT_ID": "gbg-id", "GBG_CLIENT_SECRET": "gbg-secret",
+		"COLLECTOR_LOGIN": "collector-login",
+		"GBG_CLIENT_ID":   "gbg-id", "GBG_CLIENT_SECRET": "gbg-secret",
 		"GLOBEX_USER": "globex-user", "GLOBEX_PASSWORD": "globex-password",
 		"ACME_HOOK": "whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("h", 24))),
 		"SHORT":     base64.StdEncoding.EncodeToString([]byte("short")),
@@ -82,6 +83,9 @@ func TestLoadFull(t *testing.T) {
 		},
 		SMS:  &config.SMS{Provider: "twilio", URL: "https://api.twilio.example", Account: "AC1", Token: "sms-token", From: "+447000000000"},
 		Mail: &config.Mail{SMTP: "smtp.example.com:587", Username: "smtp-user", Password: "smtp-password", From: "Acme <no-reply@acme.example>"},
+		Traces: &config.Traces{
+			URL: "http://127.0.0.1:4318/v1/traces", Headers: map[string]handoff.Secret{"Authorization": "collector-login"}, Share: 0.25, FromProxies: true,
+		},
 		Platforms: []config.Platform{
 			{
 				Version: config.V2, APIURL: "https://eu.platform.go.gbgplc.com/v2/captain", TokenURL: "https://api.auth.gbgplc.com/as/token.oauth2",
@@ -159,7 +163,7 @@ func TestSecretsStayShut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	printed := fmt.Sprintf("%v %+v %#v %+v %+v", c, *c, *c, *c.SMS, *c.Mail)
+	printed := fmt.Sprintf("%v %+v %#v %+v %+v %+v", c, *c, *c, *c.SMS, *c.Mail, *c.Traces)
 	for name, value := range env() {
 		if len(value) > 3 && strings.Contains(printed, value) {
 			t.Errorf("printing the settings shows %s", name)

@@ -92,6 +92,18 @@ func TestFaults(t *testing.T) {
 		{[]edit{{"", "trusted_proxies: [0.0.0.0/0]"}}, "13:19: trusted_proxies[0]: 0.0.0.0/0 would let anybody write their own address"},
 		{[]edit{{"", "egress_allow: [10.0.0.0/33]"}}, `13:16: egress_allow[0]: "10.0.0.0/33" is no range of addresses`},
 
+		// Traces.
+		{[]edit{{"", "traces: {}"}}, "13:9: traces.url: this is missing"},
+		{[]edit{{"", "traces: {url: \"collector:4317\"}"}}, "13:15: traces.url: an http or https address is needed, without a query or a login"},
+		{[]edit{{"", "traces: {url: \"http://me:secret@collector:4318/v1/traces\"}"}}, "13:15: traces.url: an http or https address is needed, without a query or a login"},
+		{[]edit{{"", "traces: {url: \"http://collector:4318\"}"}}, "13:15: traces.url: the address has no path; collectors usually take traces at /v1/traces"},
+		{[]edit{{"", "traces: {url: \"http://collector:4318/v1/traces\", share: 10%}"}}, `13:57: traces.share: "10%" is no such number`},
+		{[]edit{{"", "traces: {url: \"http://collector:4318/v1/traces\", share: 1.5}"}}, `13:57: traces.share: "1.5" is no such number`},
+		{[]edit{{"", "traces: {url: \"http://collector:4318/v1/traces\", headers: {api-key: WORDS}}"}}, "13:69: traces.headers.api-key: a secret may not stand here itself"},
+		{[]edit{{"", "traces: {url: \"http://collector:4318/v1/traces\", headers: {\"api key\": env:WORDS}}"}}, "13:71: traces.headers.api key: \"api key\" is not the name of a header"},
+		{[]edit{{"", "traces: {url: \"http://collector:4318/v1/traces\", from_proxies: true}"}}, "13:9: traces: whoever asks could write a trace of their own"},
+		{[]edit{{"", "traces: {url: \"http://collector:4318/v1/traces\", from_proxies: perhaps}"}}, `13:64: traces.from_proxies: "perhaps" is neither`},
+
 		// Secrets.
 		{[]edit{{"server_keys", ""}}, "1:1: server_keys: this is missing"},
 		{[]edit{{"server_keys", "server_keys: []"}}, "3:14: server_keys: there is no server key"},

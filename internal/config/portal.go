@@ -28,7 +28,7 @@ func (r *reader) config(root value) *Config {
 		return &Config{}
 	}
 	s := root.section("public_url", "link_url", "listen", "internal_listen", "trusted_proxies", "country_header", "server_keys", "store", "redis",
-		"frames", "egress_allow", "limits", "sms", "mail", "platform", "partners")
+		"frames", "egress_allow", "limits", "sms", "mail", "traces", "platform", "partners")
 	c := &Config{
 		Listen:         s.get("listen").address("127.0.0.1:8080"),
 		InternalListen: s.get("internal_listen").address("127.0.0.1:9090"),
@@ -40,6 +40,7 @@ func (r *reader) config(root value) *Config {
 		Limits:         s.get("limits").limits(),
 		SMS:            s.get("sms").sms(),
 		Mail:           s.get("mail").mail(),
+		Traces:         s.get("traces").traces(),
 	}
 	c.hosts(s)
 	c.proxies(s)
@@ -55,6 +56,9 @@ func (r *reader) config(root value) *Config {
 		case len(c.TrustedProxies) == 0:
 			v.fault("name the proxies that set it in trusted_proxies", "whoever asks could write a country of their own")
 		}
+	}
+	if c.Traces != nil && c.Traces.FromProxies && len(c.TrustedProxies) == 0 {
+		s.get("traces").fault("name the proxies in trusted_proxies, or take from_proxies away", "whoever asks could write a trace of their own")
 	}
 	c.partners(s)
 	c.standIn(s)

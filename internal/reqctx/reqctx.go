@@ -1,5 +1,5 @@
 // Package reqctx carries a request's id in its context, and into every line
-// logged with that context.
+// logged with that context; where the request is traced, the trace's id too.
 package reqctx
 
 import (
@@ -8,10 +8,16 @@ import (
 	"slices"
 )
 
-// attrKey is the name of the request id in a log line.
-const attrKey = "request_id"
+// The names of the ids in a log line.
+const (
+	attrKey  = "request_id"
+	traceKey = "trace_id"
+)
 
-type idKey struct{}
+type (
+	idKey    struct{}
+	traceIDs struct{}
+)
 
 // With returns a context that carries the request id.
 func With(ctx context.Context, id string) context.Context {
@@ -24,9 +30,15 @@ func ID(ctx context.Context) string {
 	return id
 }
 
+// WithTrace returns a context that carries the id of a request's trace.
+func WithTrace(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, traceIDs{}, id)
+}
+
 // Handler is a slog.Handler that adds the request id to the lines logged with a
-// context that carries one. The id stands at the top level of a line, also when
-// the logger has opened groups, so that it is found under one name everywhere.
+// context that carries one, and the trace id. They stand at the top
+// level of a line, also when the logger has opened groups, so that they are found
+// under one name everywhere.
 type Handler struct {
 	inner slog.Handler // what the line goes to, groups and their attributes included
 	outer slog.Handler // the same before the first group was opened; nil if none was
@@ -55,12 +67,20 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	if id == "" {
 		return h.inner.Handle(ctx, r)
 	}
+	trace, traced := ctx.Value(traceIDs{}).(string)
 	if h.outer == nil {
 		r = r.Clone() // others may hold r, which shares memory with its copies
 		r.AddAttrs(slog.String(attrKey, id))
+		if traced {
+			r.AddAttrs(slog.String(traceKey, trace))
+		}
 		return h.inner.Handle(ctx, r)
 	}
-	to := h.outer.WithAttrs([]slog.Attr{slog.String(attrKey, id)})
+	ids := []slog.Attr{slog.String(attrKey, id)}
+	if traced {
+		ids = append(ids, slog.String(traceKey, trace))
+	}
+	to := h.outer.WithAttrs(ids)
 	for _, s := range h.steps {
 		to = s.apply(to)
 	}

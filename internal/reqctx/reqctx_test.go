@@ -60,6 +60,14 @@ func TestHandler(t *testing.T) {
 			`{"msg":"m","a":1,"request_id":"r1"}`,
 		},
 		{
+			"a trace", func(l *slog.Logger) { l.InfoContext(reqctx.WithTrace(carries, "t1"), "m", "a", 1) },
+			`{"msg":"m","a":1,"request_id":"r1","trace_id":"t1"}`,
+		},
+		{
+			"a trace and a group", func(l *slog.Logger) { l.WithGroup("g").InfoContext(reqctx.WithTrace(carries, "t1"), "m", "a", 1) },
+			`{"msg":"m","request_id":"r1","trace_id":"t1","g":{"a":1}}`,
+		},
+		{
 			"attributes", func(l *slog.Logger) { l.With("b", 2).With().InfoContext(carries, "m", "a", 1) },
 			`{"msg":"m","b":2,"a":1,"request_id":"r1"}`,
 		},
