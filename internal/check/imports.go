@@ -60,6 +60,7 @@ func house() map[string][]string {
 		"internal/redistest":        {},
 		"internal/stream":           {},
 		"internal/reliability":      {},
+		"internal/traces":           {domain, "internal/reqctx"},
 		"internal/webhook":          {domain},
 		message:                     {domain},
 		i18n:                        {},
