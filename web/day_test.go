@@ -38,12 +38,12 @@ type day struct {
 // TestDay goes through a day by the clock: handoffs come at a steady rate, with
 // desktops that watch, leave and come back, or are left alone, and a partner who is
 // told and does not always listen. What has ended is swept after an hour, and from
-// the fourth hour on nothing grows. The short form takes ten hours over a file.
+// the fourth hour on nothing grows. The short form takes seven hours over a file.
 func TestDay(t *testing.T) { // not in parallel: it counts what the whole program holds
-	hours, loads := 10, 1
+	hours, loads := 7, 1
 	stores := map[string]func(*setting){"file": func(s *setting) { s.bolt = true }}
 	if os.Getenv("HANDOFF_LONG") != "" {
-		hours, loads = 24, 12
+		hours, loads = 24, 4
 		stores["redis"] = func(s *setting) { s.redis = redistest.Start(t).Addr }
 	}
 	for name, store := range stores {
@@ -58,6 +58,7 @@ func TestDay(t *testing.T) { // not in parallel: it counts what the whole progra
 					played += 3 * loads
 				}
 				w.idle(t)
+				told.hangUp()
 				last = w.weigh(t)
 				if hour == 4 {
 					fourth = last
@@ -82,7 +83,10 @@ func TestDay(t *testing.T) { // not in parallel: it counts what the whole progra
 }
 
 // listener is a partner who is told: of each ten messages one comes at a bad time.
-type listener struct{ calls, heard atomic.Int64 }
+type listener struct {
+	calls, heard atomic.Int64
+	hangUp       func() // closes its ends of all connections
+}
 
 func (l *listener) hear(t *testing.T) func(*setting) {
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -93,6 +97,7 @@ func (l *listener) hear(t *testing.T) func(*setting) {
 		l.heard.Add(1)
 	}))
 	t.Cleanup(receiver.Close)
+	l.hangUp = receiver.CloseClientConnections
 	return func(s *setting) {
 		s.deliverer = func(log *slog.Logger, records *attest.Attestor) handoff.Deliverer {
 			sender, err := webhook.New(webhook.Config{
@@ -198,6 +203,7 @@ func (w *world) weigh(t *testing.T) day {
 	w.spy.mu.Lock()
 	w.spy.tokens, w.spy.kinds, w.spy.connects, w.spy.ids = nil, nil, nil, nil
 	w.spy.mu.Unlock()
+	w.hangUp()
 	http.DefaultClient.CloseIdleConnections()
 	var d day
 	// A connection's goroutines end a moment after it is closed.

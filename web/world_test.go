@@ -109,6 +109,7 @@ type world struct {
 	prefix  string // how its keys begin
 	listen  string // the address of this process
 	stop    func() // stops the process before the test ends
+	hangUp  func() // closes the platform's ends of all connections
 
 	taken     *atomic.Int64   // connections that were taken from net/http
 	transport *http.Transport // of people; nil: the usual one
@@ -180,6 +181,7 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 		w.sim = platformsim.New(platformsim.Options{Now: w.clock.now})
 		upstream := httptest.NewServer(w.spy.over(w.sim))
 		t.Cleanup(upstream.Close)
+		w.hangUp = upstream.CloseClientConnections
 		base := map[platform.Version]string{platform.V1: "/captain/api", platform.V2: "/v2/captain"}[s.version]
 		w.api, w.sso = upstream.URL+base, upstream.URL+"/as/token.oauth2"
 	}
