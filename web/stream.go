@@ -68,7 +68,7 @@ func (s *site) stream(c echo.Context, h handoff.Handoff, p page, keep func(conte
 		taken = true
 		c.Set(takenKey, true)
 		v.out = conn
-		v.taken = &taking{conn: conn, before: c.Response().Size, began: began, route: c.Path(), request: strings.Clone(reqctx.ID(ctx))}
+		v.taken = &taking{conn: conn, before: c.Response().Size, began: began, route: c.Path(), request: strings.Clone(reqctx.ID(ctx)), trace: reqctx.Trace(ctx)}
 		v.topic.add(ctx, v, h)
 		conn.Start(v)
 		return nil

@@ -75,7 +75,8 @@ type taking struct {
 	before  int64 // bytes that net/http has sent
 	began   time.Time
 	route   string
-	request string // its id
+	request string // its id, and
+	trace   string // that of its trace, if it has one
 }
 
 // told is a state as it is sent.
@@ -113,6 +114,9 @@ func (v *viewer) ended() {
 	}
 	v.leave()
 	ctx := reqctx.With(context.Background(), v.taken.request)
+	if v.taken.trace != "" {
+		ctx = reqctx.WithTrace(ctx, v.taken.trace)
+	}
 	v.topic.all.site.logRequest(ctx, "GET", v.taken.route, 200, time.Since(v.taken.began), v.taken.before+v.taken.conn.Sent())
 }
 

@@ -35,10 +35,16 @@ func WithTrace(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, traceIDs{}, id)
 }
 
-// Handler is a slog.Handler that adds the request id to the lines logged with a
-// context that carries one, and the trace id. They stand at the top
-// level of a line, also when the logger has opened groups, so that they are found
-// under one name everywhere.
+// Trace returns the id of the trace that ctx carries, or an empty string.
+func Trace(ctx context.Context) string {
+	id, _ := ctx.Value(traceIDs{}).(string)
+	return id
+}
+
+// Handler is a slog.Handler that adds the request id, and the trace's, to the lines
+// logged with a context that carries them. They stand at the top level of a line,
+// also when the logger has opened groups, so that they are found under one name
+// everywhere.
 type Handler struct {
 	inner slog.Handler // what the line goes to, groups and their attributes included
 	outer slog.Handler // the same before the first group was opened; nil if none was
@@ -67,17 +73,17 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	if id == "" {
 		return h.inner.Handle(ctx, r)
 	}
-	trace, traced := ctx.Value(traceIDs{}).(string)
+	trace := Trace(ctx)
 	if h.outer == nil {
 		r = r.Clone() // others may hold r, which shares memory with its copies
 		r.AddAttrs(slog.String(attrKey, id))
-		if traced {
+		if trace != "" {
 			r.AddAttrs(slog.String(traceKey, trace))
 		}
 		return h.inner.Handle(ctx, r)
 	}
 	ids := []slog.Attr{slog.String(attrKey, id)}
-	if traced {
+	if trace != "" {
 		ids = append(ids, slog.String(traceKey, trace))
 	}
 	to := h.outer.WithAttrs(ids)
