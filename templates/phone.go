@@ -69,6 +69,8 @@ func (n NoticePage) heading() string {
 		return n.T.T("phone.connecting.heading")
 	case NoticeOtherPhone:
 		return n.T.T("phone.other_phone.heading")
+	case NoticeInApp:
+		return n.T.T("phone.delivered.heading", "app", n.Brand.App)
 	case NoticeElsewhere:
 		return n.T.T("phone.returned.heading")
 	case NoticeWrongNumber:
@@ -91,6 +93,8 @@ func (n NoticePage) text() string {
 		return n.T.T("phone.connecting.text")
 	case NoticeOtherPhone:
 		return n.T.T("phone.other_phone.text")
+	case NoticeInApp:
+		return n.T.T("display.delivered.text")
 	case NoticeElsewhere:
 		return n.T.T("phone.returned.text", "partner", n.Brand.Name)
 	case NoticeWrongNumber:
@@ -107,6 +111,8 @@ func (n NoticePage) symbol() string {
 		return "stop"
 	case NoticeAway, NoticeConnecting:
 		return "clock"
+	case NoticeInApp:
+		return "app"
 	case NoticeOtherPhone, NoticeElsewhere:
 		return "phone"
 	}

@@ -138,7 +138,7 @@ func (d *Display) look(owner string) (look, bool) {
 	if d.SMS != nil || d.Email != nil || len(d.NotSent) > 0 || d.SMSTo != "" || d.EmailTo != "" {
 		return look{}, false
 	}
-	if d.Link != nil || d.TypedCode != "" || d.ReturnURL != "" || d.Nonce != "" || !strings.HasPrefix(d.Base, "/h/") {
+	if d.Link != nil || d.TypedCode != "" || d.ReturnURL != "" || d.Nonce != "" || d.AppBanner != "" || !strings.HasPrefix(d.Base, "/h/") {
 		return look{}, false
 	}
 	var menu *Language

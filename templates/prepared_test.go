@@ -177,7 +177,7 @@ func TestPreparedKeepsSecretsApart(t *testing.T) {
 // DisplayPage, or that it is among what is a display's own.
 func TestPreparedKnowsEveryField(t *testing.T) {
 	known := map[reflect.Type][]string{
-		reflect.TypeFor[templates.Page](): {"T", "Brand", "Links", "Assets", "Languages", "SupportRef", "Nonce", "Demo", "Refresh"},
+		reflect.TypeFor[templates.Page](): {"T", "Brand", "Links", "Assets", "Languages", "SupportRef", "Nonce", "Demo", "AppBanner", "Refresh"},
 		reflect.TypeFor[templates.State](): {
 			"Screen", "Device", "Ago", "WrongTries", "TriesLeft", "InApp", "Store", "Lasted", "Link", "SMS", "Email", "TypedCode", "DeepLink",
 		},

@@ -29,6 +29,8 @@ type Page struct {
 	Nonce string
 	// Demo adds the banner that nothing here is real.
 	Demo bool
+	// AppBanner is the content of Safari's Smart App Banner; empty: none.
+	AppBanner string
 	// Refresh reloads the page after so many seconds, with or without script;
 	// zero: never. A Display, and pages with Live.Base, follow by themselves and
 	// reload only where there is no script.
@@ -277,6 +279,7 @@ type Ready struct {
 	Store    string
 	StoreURL templ.SafeURL
 	WebURL   templ.SafeURL // "Continue in the browser"; empty: none
+	OnlyWeb  bool          // no app opens from here: that is the way on
 	// Installed says the phone came back from the store; Kept is how long its place is.
 	Installed bool
 	Kept      time.Duration
@@ -321,6 +324,7 @@ const (
 	NoticeAway        Notice = "away"         // the platform does not answer; give Page.Refresh and RetryURL
 	NoticeConnecting  Notice = "connecting"   // the exchange is being made; give Page.Refresh
 	NoticeOtherPhone  Notice = "other_phone"  // this phone's claim was released for another
+	NoticeInApp       Notice = "in_app"       // the app went on in place of this page: give Live and Page.Refresh
 	NoticeElsewhere   Notice = "elsewhere"    // an app returned to another browser than the one that began
 	NoticeWrongNumber Notice = "wrong_number" // this phone's claim was burnt: scan again
 )
@@ -340,6 +344,8 @@ type NoticePage struct {
 type WrongDevice struct {
 	Page
 	QR QR // an empty Path: no code
+	// TabletURL goes on for a tablet that says it is a computer; empty: not offered.
+	TabletURL templ.SafeURL
 }
 
 // Typed is the form for a ten-digit code, at /t/{partner}.

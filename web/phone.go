@@ -79,6 +79,8 @@ func (p *phone) land(c echo.Context) error {
 	status := http.StatusOK
 	if elsewhere {
 		status = http.StatusConflict
+	} else if app, ok := p.appOf(h); ok {
+		page.AppBanner = applink.Banner(by, app, wayOut)
 	}
 	action := c.Request().URL.EscapedPath()
 	suffix := ""
@@ -129,6 +131,13 @@ func (p *phone) stay(c echo.Context, opened string) string {
 // wrongDevice shows the code again, for the right device.
 func (p *phone) wrongDevice(c echo.Context, h handoff.Handoff, link string) error {
 	w := templates.WrongDevice{Page: p.pageOf(c, h)}
+	if by := p.visitor(c); by.OS == "macOS" && by.Name == "Safari" && link != "" && handoff.Allows(h.Terms.Scope, handoff.ClassTablet) {
+		// An iPad's Safari says that it is a Mac: only its person can tell.
+		here := *c.Request().URL
+		q := here.Query()
+		q.Set(tabletParam, "1")
+		w.TabletURL = templ.SafeURL(here.EscapedPath() + "?" + q.Encode())
+	}
 	if link != "" {
 		code, err := drawn(link)
 		if err != nil {
@@ -168,6 +177,9 @@ func (p *phone) refused(c echo.Context, h handoff.Handoff, err error) error {
 		n.Refresh = 5
 	case e.Code == handoff.CodeGone && !h.Status.Ended() && (e.Reason == handoff.ReasonReplaced || e.Reason == handoff.ReasonReleased):
 		n.Notice = letGo(c, h)
+	case e.Code == handoff.CodeGone && !h.Status.Ended() && h.WentOn(claimKey(c)):
+		n.Live, n.Refresh, status = templates.Live{Base: "/p/" + c.Param("claim"), Seq: h.Seq, Screen: screenInApp}, 5, http.StatusOK
+		n.Notice = templates.NoticeInApp
 	case e.Code == handoff.CodeGone && !h.Status.Ended() && e.Reason == handoff.ReasonRejected:
 		n.Notice, n.Again = templates.NoticeStopped, p.again(c, h)
 	case e.Code == handoff.CodeGone:
@@ -213,10 +225,11 @@ func letGo(c echo.Context, h handoff.Handoff) templates.Notice {
 	return templates.NoticeOtherPhone
 }
 
-// holds reports whether this browser holds, or held at the end, h's claim.
+// holds reports whether this browser holds, or held at the end, h's claim, or its
+// phone's app went on for it.
 func (p *phone) holds(c echo.Context, h handoff.Handoff) bool {
 	owner := p.cookies.known(c)
-	return owner != "" && h.Claim != nil && h.Claim.Owner.Matches(owner)
+	return owner != "" && (h.Claim != nil && h.Claim.Owner.Matches(owner) || h.WentOn(claimKey(c)))
 }
 
 // tap is what the form of a landing sent.
@@ -308,8 +321,12 @@ func (p *phone) stopped(c echo.Context, h handoff.Handoff) error {
 func claimKey(c echo.Context) handoff.Secret { return handoff.Secret(c.Param("claim")) }
 
 // screenGone is the screen of a page whose claim was let go: it follows nothing
-// any more.
-const screenGone = "gone"
+// any more. With screenInApp the phone's app went on in its place, and it waits for
+// the end.
+const (
+	screenGone  = "gone"
+	screenInApp = "in app"
+)
 
 // phoneScreen is what the phone's own page with this key shows of h: a page that
 // shows another one reloads.
@@ -319,6 +336,8 @@ func phoneScreen(h handoff.Handoff, key handoff.Secret, now time.Time) string {
 		return "ended"
 	case h.Waits(key):
 		return "number"
+	case h.WentOn(key):
+		return screenInApp
 	case h.Claim == nil || !h.Claim.Hash.Matches(key):
 		return screenGone
 	case h.Status == handoff.StatusClaimed && h.Claim != nil && h.Claim.Number != nil:
@@ -369,22 +388,37 @@ func (p *phone) show(c echo.Context) error {
 		page.Refresh = 1 // another request makes the exchange: look again soon
 		return render(c, http.StatusOK, templates.PhoneNoticePage(templates.NoticePage{Page: page, Notice: templates.NoticeConnecting}))
 	}
-	owner, ok := p.partners.ByID(h.Partner)
+	app, ok := p.appOf(h)
 	if !ok {
-		return handoff.Errorf(handoff.CodeInternal, "the partner %s is not configured any more", h.Partner)
+		return handoff.Errorf(handoff.CodeInternal, "the app %s of %s is not configured any more", h.App, h.Partner)
 	}
-	app, ok := owner.App(h.App)
-	if !ok {
-		return handoff.Errorf(handoff.CodeInternal, "the app %s is not configured any more", h.App)
+	code, err := p.handoffs.InstallCode(h)
+	if err != nil {
+		return err
 	}
-	return render(c, http.StatusOK, templates.ReadyPage(p.ready(page, live, got, app)))
+	install := ""
+	if code != "" {
+		install = p.hosts.CodeURL(h.Partner, code.Reveal())
+	}
+	page.AppBanner = applink.Banner(h.Claim.By, app, install)
+	return render(c, http.StatusOK, templates.ReadyPage(p.ready(page, live, got, app, install)))
 }
 
-func (p *phone) ready(page templates.Page, live templates.Live, got handoff.Phone, app *partner.App) templates.Ready {
+// appOf is the app that a handoff is for.
+func (s *site) appOf(h handoff.Handoff) (*partner.App, bool) {
+	owner, ok := s.partners.ByID(h.Partner)
+	if !ok {
+		return nil, false
+	}
+	return owner.App(h.App)
+}
+
+// ready is the page with the app link; install is the link that goes through the store.
+func (p *phone) ready(page templates.Page, live templates.Live, got handoff.Phone, app *partner.App, install string) templates.Ready {
 	h := got.Handoff
 	by := h.Claim.By
 	r := templates.Ready{
-		Page: page, Live: live, Way: templates.OpenTap, Store: storeOf(by), StoreURL: templ.SafeURL(applink.StoreURL(by, app)),
+		Page: page, Live: live, Way: templates.OpenTap, Store: storeOf(by), StoreURL: templ.SafeURL(applink.StoreURL(by, app, install)),
 		Installed: h.Hint.Store && h.Status != handoff.StatusDelivered, Kept: h.Deadline.Sub(p.handoffs.Now()),
 		Delivered: h.Status == handoff.StatusDelivered, Help: h.Unheard(p.handoffs.Now()),
 	}
@@ -394,12 +428,31 @@ func (p *phone) ready(page templates.Page, live templates.Live, got handoff.Phon
 	// Without the app, Android comes back to this page.
 	fallback := p.public.String() + live.Base
 	link := applink.Launch(by, app, p.hosts.PickupURL(h.Partner, got.Pickup), fallback)
-	if link.Kind == applink.KindIntent {
-		r.Way = templates.OpenIntent
+	r.Way = wayOf(link.Help)
+	if page.AppBanner != "" {
+		r.Way = templates.OpenBanner
 	}
 	r.OpenURL = templ.SafeURL(link.Href) // https, or intent: with a package: package applink promises it
 	r.WebURL = templ.SafeURL(applink.WebLink(app, got.Pickup))
+	r.OnlyWeb = link.Kind == applink.KindNone && r.WebURL != ""
+	if link.Kind == applink.KindNone && !r.OnlyWeb {
+		// No app is known to open from here. Whoever came this far may still try: where
+		// nothing takes the link, it leads to a page that says so.
+		r.OpenURL = templ.SafeURL(p.hosts.PickupURL(h.Partner, got.Pickup))
+	}
 	return r
+}
+
+// wayOf is what the help of a page says of opening the app in this very browser.
+func wayOf(h applink.Help) templates.OpenWay {
+	switch h {
+	case applink.HelpHold:
+		return templates.OpenHold
+	case applink.HelpIntent:
+		return templates.OpenIntent
+	case applink.HelpTap, applink.HelpLeave, applink.HelpNone:
+	}
+	return templates.OpenTap
 }
 
 // open serves POST /p/:claim/open: a fresh app link.
@@ -515,13 +568,11 @@ func (p *phone) appLink(c echo.Context) error {
 	by := p.visitor(c)
 	a := templates.AppLink{Page: page, Way: templates.OpenTap, Store: storeOf(by)}
 	if app, ok := owner.App(""); ok {
-		a.StoreURL = templ.SafeURL(applink.StoreURL(by, app))
+		a.StoreURL = templ.SafeURL(applink.StoreURL(by, app, ""))
 		if pickup := c.Param("pickup"); pickup != "connect" && capabilityForm.MatchString(pickup) {
 			link := applink.Launch(by, app, p.hosts.PickupURL(owner.ID, handoff.Secret(pickup)), "")
 			a.OpenURL = templ.SafeURL(link.Href)
-			if link.Kind == applink.KindIntent {
-				a.Way = templates.OpenIntent
-			}
+			a.Way = wayOf(link.Help)
 		}
 	}
 	return render(c, http.StatusOK, templates.AppLinkPage(a))

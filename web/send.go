@@ -23,8 +23,9 @@ type Messenger interface {
 	// region if that is one. What is none is CodeInvalid.
 	Recipient(r handoff.Route, text, region string) (handoff.Recipient, error)
 	// Send's error quotes neither address nor link. It is handoff.ErrUnsure, by
-	// errors.Is, if the message may have been sent all the same.
-	Send(ctx context.Context, to handoff.Recipient, l handoff.Letter) error
+	// errors.Is, if the message may have been sent all the same. What it returns is
+	// for handoff.Receipts, if there is more to be known later.
+	Send(ctx context.Context, to handoff.Recipient, l handoff.Letter) (ticket string, err error)
 }
 
 // messages reports whether a handoff's link can go out in a message by r.
@@ -62,7 +63,7 @@ func (d *display) sendMessage(c echo.Context, r handoff.Route) error {
 		// In whole minutes: nobody is told to come a few seconds too soon.
 		return d.notSent(c, h, r, http.StatusTooManyRequests, p.T.T("other.send_wait", "time", p.T.Span((after+time.Minute-1).Truncate(time.Minute))))
 	}
-	_, err = d.handoffs.SendLink(c.Request().Context(), h, to, func(ctx context.Context, code handoff.Secret) error {
+	_, err = d.handoffs.SendLink(c.Request().Context(), h, to, func(ctx context.Context, code handoff.Secret) (string, error) {
 		return d.post(ctx, h, to, letter(p, d.hosts.CodeURL(h.Partner, code.Reveal())))
 	})
 	switch code := handoff.CodeOf(err); {
@@ -73,14 +74,14 @@ func (d *display) sendMessage(c echo.Context, r handoff.Route) error {
 }
 
 // post sends a letter, and notes what came of it without saying to whom.
-func (d *display) post(ctx context.Context, h handoff.Handoff, to handoff.Recipient, l handoff.Letter) error {
-	err := d.messenger.Send(ctx, to, l)
+func (d *display) post(ctx context.Context, h handoff.Handoff, to handoff.Recipient, l handoff.Letter) (ticket string, err error) {
+	ticket, err = d.messenger.Send(ctx, to, l)
 	if err != nil {
 		d.log.WarnContext(ctx, "message_not_sent", "handoff", h.ID, "partner", h.Partner, "to", to.Route, "unsure", errors.Is(err, handoff.ErrUnsure), "error", err)
-		return err
+		return "", err
 	}
 	d.log.InfoContext(ctx, "message_sent", "handoff", h.ID, "partner", h.Partner, "to", to.Route)
-	return nil
+	return ticket, nil
 }
 
 // recipient is who is meant.
@@ -189,7 +190,22 @@ func (s *site) sent(h handoff.Handoff, r handoff.Route, now time.Time) (*templat
 	if err != nil {
 		return nil, err
 	}
-	return &templates.Sent{To: to, Ago: now.Sub(rc.Sent.At), State: templates.SentState(rc.Sent.StateAt(now))}, nil
+	return &templates.Sent{To: to, Ago: now.Sub(rc.Sent.At), State: sentState(rc.Sent.StateAt(now))}, nil
+}
+
+// sentState is what people are told of a message: who took it has not passed it on
+// yet, and one that was passed on has been sent, whether it is there or not.
+func sentState(s handoff.DispatchState) templates.SentState {
+	switch s {
+	case handoff.DispatchSending, handoff.DispatchQueued:
+		return templates.SentSending
+	case handoff.DispatchSent, handoff.DispatchDelivered:
+		return templates.SentDone
+	case handoff.DispatchFailed:
+		return templates.SentFailed
+	case handoff.DispatchUnsure:
+	}
+	return templates.SentUnsure
 }
 
 // contactFor is whom the partner named for a route, as people know them, or empty.

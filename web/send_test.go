@@ -39,6 +39,7 @@ type carriers struct {
 	texts []url.Values // guarded by mu
 	mails []string     // guarded by mu
 	reply func(w http.ResponseWriter, to string) bool
+	tell  func(w http.ResponseWriter, path string) // of a message that was taken
 }
 
 func newCarriers(t *testing.T) *carriers {
@@ -71,6 +72,10 @@ func newCarriers(t *testing.T) *carriers {
 
 func (c *carriers) takeText(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
+	if c.tell != nil && r.Method == http.MethodGet {
+		c.tell(w, r.URL.Path)
+		return
+	}
 	if user, pass, _ := r.BasicAuth(); user != "AC1" || pass != "sms-token" || r.URL.Path != "/2010-04-01/Accounts/AC1/Messages.json" {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -342,13 +347,13 @@ type stuck struct {
 	began, leave chan struct{}
 }
 
-func (s stuck) Send(ctx context.Context, _ handoff.Recipient, _ handoff.Letter) error {
+func (s stuck) Send(ctx context.Context, _ handoff.Recipient, _ handoff.Letter) (string, error) {
 	s.began <- struct{}{}
 	select {
 	case <-s.leave:
 	case <-ctx.Done():
 	}
-	return ctx.Err()
+	return "", ctx.Err()
 }
 
 // TestSendDies: a message is noted before it is sent. While that lasts the display

@@ -77,11 +77,12 @@ type setting struct {
 	clientSecret handoff.Secret // the portal's at the platform
 	deliverer    func(*slog.Logger, *attest.Attestor) handoff.Deliverer
 	messenger    web.Messenger // with it, the partner's links go out by sms and email too
-	way          way           // of streams
-	beside       *world        // another process of the same portal, at the same time
-	after        *world        // the same, after that one was stopped: on its store and address
-	collector    string        // where spans go; empty: there are none
-	parents      bool          // proxies write their own traceparent
+	receipts     handoff.Receipts
+	way          way    // of streams
+	beside       *world // another process of the same portal, at the same time
+	after        *world // the same, after that one was stopped: on its store and address
+	collector    string // where spans go; empty: there are none
+	parents      bool   // proxies write their own traceparent
 }
 
 // world is a portal with everything around it: the stand-in platform behind a
@@ -259,7 +260,7 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	w.counted = metrics.New(metrics.Options{Rule: applink.Rule})
 	behind := handoff.Config{
 		Store: w.counted.Store(w.store), Vault: vault, Platforms: w.counted.Platforms(platforms{client}), Notifier: w.hub,
-		Deliverer: deliverer, Witness: w.counted, Log: log, Now: w.clock.now,
+		Deliverer: deliverer, Witness: w.counted, Receipts: s.receipts, Log: log, Now: w.clock.now,
 	}
 	front := web.Config{}
 	drain, closeTraces := func() {}, func() {}

@@ -56,10 +56,17 @@ type portal struct {
 type parts struct {
 	config *config.Config
 	shared
-	demo  bool                     // every page says that it is a demonstration
-	amend func(*partner.Directory) // before anybody else reads it; may be nil
-	now   func() time.Time         // nil: time.Now
-	log   *slog.Logger
+	demo      bool                     // every page says that it is a demonstration
+	messenger messenger                // nil: whatever the configuration has
+	amend     func(*partner.Directory) // before anybody else reads it; may be nil
+	now       func() time.Time         // nil: time.Now
+	log       *slog.Logger
+}
+
+// messenger sends links to people, and tells what became of them.
+type messenger interface {
+	web.Messenger
+	handoff.Receipts
 }
 
 // newPortal wires the parts. The faults it finds are those of the configuration
@@ -97,14 +104,15 @@ func newPortal(p parts) (*portal, error) {
 	if err != nil {
 		return nil, err
 	}
-	messenger, err := newMessenger(p.config, nil)
-	if err != nil {
-		return nil, err
+	if p.messenger == nil {
+		if p.messenger, err = newMessenger(p.config, nil); err != nil {
+			return nil, err
+		}
 	}
 	hub := live.New()
 	behind := handoff.Config{
 		Store: counted.Store(p.store), Vault: keys, Platforms: counted.Platforms(platforms), Notifier: hub,
-		Deliverer: counted.Deliverer(sender), Witness: counted, Log: p.log, Now: p.now,
+		Deliverer: counted.Deliverer(sender), Witness: counted, Receipts: p.messenger, Log: p.log, Now: p.now,
 	}
 	traced := p.newTracer()
 	if traced != nil {
@@ -126,7 +134,7 @@ func newPortal(p parts) (*portal, error) {
 		Handoffs: service, Records: attestor, Partners: partners, Changes: hub, Catalog: catalog,
 		Public: p.config.PublicURL, Link: p.config.LinkURL, Frame: p.config.Frames, Demo: p.demo, Log: p.log,
 		Limiter: limiter, Streams: streams, Poller: poller, TrustedProxies: p.config.TrustedProxies, CountryHeader: p.config.CountryHeader, Observe: counted.Request,
-		Messenger: messenger,
+		Messenger: p.messenger,
 		Examines:  func(key string) (string, bool) { return doctor.ReadKey(keys, key, service.Now()) },
 	}
 	if traced != nil {

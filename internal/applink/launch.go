@@ -2,6 +2,7 @@ package applink
 
 import (
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
@@ -26,13 +27,24 @@ type Link struct {
 	Rule string // the name of the table's row, for metrics: "open to pickup" by rule
 	Tap  bool   // it opens on a person's tap only, never by a script or a redirect
 
-	// HelpKey is the message key of what to say when the app did not open.
-	HelpKey string
+	Help Help // what to try when the app did not open
 
 	// Scheme is a second try for links with a code, by the app's custom scheme.
 	// It is empty for a link with a pickup, and where the app has no scheme.
 	Scheme string
 }
+
+// Help is what to try when the app did not open.
+type Help string
+
+// The kinds of help.
+const (
+	HelpTap    Help = "tap"    // tap again, and let the browser open it if it asks
+	HelpHold   Help = "hold"   // touch and hold the link, and choose the app
+	HelpIntent Help = "intent" // choose the app if the phone asks which
+	HelpLeave  Help = "leave"  // go to another browser first
+	HelpNone   Help = ""       // no app opens from here
+)
 
 // A rule says what works in the browsers it fits: an empty field fits all.
 type rule struct {
@@ -41,48 +53,65 @@ type rule struct {
 	browser string
 	inApp   string // a name, or any
 	kind    Kind
-	help    string
+	help    Help
+	source  string // who says so
 }
 
 const anyApp = "*"
 
-// rules are read from the top; the first that fits is taken.
+// Sources of the rules.
+const (
+	// A tap on a link to another domain than the page's opens the app; to the same
+	// domain it stays in Safari, as does a navigation without a tap. Touching and
+	// holding the link offers the app again to who once chose the browser.
+	sourceUniversal = "developer.apple.com, Supporting universal links in your app; Allowing apps and websites to link to your content"
+	// Every other browser on iOS is a WKWebView, whose taps open universal links; these
+	// ask first, or have a setting.
+	sourceWebKit = "developer.apple.com, WKWebView, and Supporting universal links in your app"
+	// Opens on a tap, or goes to S.browser_fallback_url; the others are made of Chromium.
+	sourceChrome = "developer.chrome.com, Android Intents with Chrome"
+	// intent: links with a fallback are understood; the person is asked before Firefox lets go.
+	sourceFirefox = "github.com/mozilla-mobile/firefox-android, feature-app-links, AppLinksInterceptor"
+	// A WebView shows an error for intent:, and an https link at least leads to our help.
+	sourceWebView = "developer.android.com, Building web apps in WebView"
+	// What a WebView lets through is up to the app around it. None of these documents
+	// it, all have a way to the browser, and that is the one to show.
+	sourceInApp = sourceWebView + "; developer.apple.com, WKNavigationDelegate: the app around a web view decides of each link"
+)
+
+// rules are read from the top; the first that fits is taken. Gmail, and whoever else
+// opens links in the system's own sheet (Custom Tabs, SFSafariViewController), has
+// the row of Chrome or of Safari: it says the same, and behaves the same.
 func rules() []rule {
-	return []rule{
-		// In-app browsers keep links to themselves: what they let through differs by
-		// version and by the app that was meant, so the way out is the one to show.
-		{"in-app", "", "", anyApp, KindNone, "launch.help.in_app"},
+	var all []rule
+	for _, app := range []string{"Instagram", "Facebook", "Messenger", "TikTok", "LinkedIn", "LINE", "WeChat", "Snapchat"} {
+		all = append(all, rule{"in-app-" + strings.ToLower(app), "", "", app, KindNone, HelpLeave, sourceInApp})
+	}
+	return append(all, []rule{
+		{"in-app", "", "", anyApp, KindNone, HelpLeave, sourceInApp},
 
-		// Apple, App Search Programming Guide, "Support Universal Links": a tap on a
-		// link to another domain than the page's opens the app; to the same domain
-		// it stays in Safari. A navigation without a tap stays too.
-		{"ios-safari", "iOS iPadOS", "Safari", "", KindUniversal, "launch.help.ios_safari"},
-		// The same guide: universal links work in WKWebView, which every other
-		// browser on iOS is made of; these ask first, or have a setting.
-		{"ios-other", "iOS iPadOS", "", "", KindUniversal, "launch.help.ios_other"},
+		{"ios-safari", "iOS iPadOS", "Safari", "", KindUniversal, HelpHold, sourceUniversal},
+		{"ios-chrome", "iOS iPadOS", "Chrome", "", KindUniversal, HelpTap, sourceWebKit},
+		{"ios-firefox", "iOS iPadOS", "Firefox", "", KindUniversal, HelpTap, sourceWebKit},
+		{"ios-edge", "iOS iPadOS", "Edge", "", KindUniversal, HelpTap, sourceWebKit},
+		{"ios-other", "iOS iPadOS", "", "", KindUniversal, HelpTap, sourceWebKit},
 
-		// Mozilla, android-components, AppLinksInterceptor: intent: links with
-		// fallback are understood; the person is asked before Firefox lets go.
-		{"android-firefox", "Android", "Firefox", "", KindIntent, "launch.help.android_firefox"},
-		// developer.chrome.com, "Android Intents with Chrome": opens on a tap, or
-		// goes to S.browser_fallback_url. Those below are made of Chromium.
-		{"android-chrome", "Android", "Chrome", "", KindIntent, "launch.help.android"},
-		{"android-brave", "Android", "Brave", "", KindIntent, "launch.help.android"},
-		{"android-edge", "Android", "Edge", "", KindIntent, "launch.help.android"},
-		{"android-samsung", "Android", "Samsung Internet", "", KindIntent, "launch.help.android"},
-		{"android-opera", "Android", "Opera", "", KindIntent, "launch.help.android"},
-		{"android-vivaldi", "Android", "Vivaldi", "", KindIntent, "launch.help.android"},
-		// Others, and a WebView that does not say whose it is: a WebView shows an
-		// error for intent: (developer.android.com, "Building web apps in WebView"),
-		// and an https link at least leads to our help.
-		{"android-other", "Android", "", "", KindUniversal, "launch.help.android_other"},
+		{"android-firefox", "Android", "Firefox", "", KindIntent, HelpTap, sourceFirefox},
+		{"android-chrome", "Android", "Chrome", "", KindIntent, HelpIntent, sourceChrome},
+		{"android-brave", "Android", "Brave", "", KindIntent, HelpIntent, sourceChrome},
+		{"android-edge", "Android", "Edge", "", KindIntent, HelpIntent, sourceChrome},
+		{"android-samsung", "Android", "Samsung Internet", "", KindIntent, HelpIntent, sourceChrome},
+		{"android-opera", "Android", "Opera", "", KindIntent, HelpIntent, sourceChrome},
+		{"android-vivaldi", "Android", "Vivaldi", "", KindIntent, HelpIntent, sourceChrome},
+		// Others, and a WebView that does not say whose it is.
+		{"android-other", "Android", "", "", KindUniversal, HelpTap, sourceWebView},
 
 		// An iPad that says it is a Mac; on a Mac, Safari knows universal links too.
-		{"mac-safari", "macOS", "Safari", "", KindUniversal, "launch.help.ios_safari"},
-		{"desktop", "macOS Windows Linux ChromeOS", "", "", KindNone, "launch.help.desktop"},
+		{"mac-safari", "macOS", "Safari", "", KindUniversal, HelpTap, sourceUniversal},
+		{"desktop", "macOS Windows Linux ChromeOS", "", "", KindNone, HelpNone, "no app of a phone's is there"},
 
-		{"unknown", "", "", "", KindUniversal, "launch.help.unknown"},
-	}
+		{"unknown", "", "", "", KindUniversal, HelpTap, "an https link leads somewhere in every browser"},
+	}...)
 }
 
 func (r rule) fits(b handoff.Browser) bool {
@@ -115,10 +144,10 @@ func ruleFor(b handoff.Browser) rule {
 func Launch(b handoff.Browser, app *partner.App, link, fallback string) Link {
 	u, err := url.Parse(link)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-		return Link{Kind: KindNone, Rule: "no-link", HelpKey: "launch.help.unknown"}
+		return Link{Kind: KindNone, Rule: "no-link"}
 	}
 	r := ruleFor(b)
-	l := Link{Kind: r.kind, Rule: r.name, HelpKey: r.help}
+	l := Link{Kind: r.kind, Rule: r.name, Help: r.help}
 	if l.Kind == KindNone {
 		return l
 	}
@@ -128,7 +157,7 @@ func Launch(b handoff.Browser, app *partner.App, link, fallback string) Link {
 	case !hasApp(b.OS, app) && l.Scheme != "":
 		l.Kind, l.Href = KindScheme, l.Scheme
 	case !hasApp(b.OS, app):
-		return Link{Kind: KindNone, Rule: l.Rule, HelpKey: "launch.help.no_app"}
+		return Link{Kind: KindNone, Rule: l.Rule}
 	case l.Kind == KindIntent:
 		l.Href = intentURL(u, app.Android.Package, fallback)
 	default:
@@ -195,16 +224,53 @@ func schemeURL(app *partner.App, u *url.URL) string {
 	return app.Scheme + ":" + u.EscapedPath()
 }
 
-// StoreURL is where people get the app for their system, or empty.
-func StoreURL(b handoff.Browser, app *partner.App) string {
+// referrerName is what the link of a handoff is called among the parts of a Play
+// referrer, which has the form of a query.
+const referrerName = "handoff"
+
+// StoreURL is where people get the app for their system, or empty. To Google Play it
+// carries link, if there is one, as the install's referrer, beside what the partner
+// has there: the app reads it by the Play Install Referrer API when it starts first
+// (developer.android.com, "Play Install Referrer Library").
+func StoreURL(b handoff.Browser, app *partner.App, link string) string {
 	switch b.OS {
 	case osIOS, osIPadOS:
 		return app.IOS.StoreURL
 	case osAndroid:
 		if app.Android.StoreURL == "" && app.Android.Package != "" {
-			return "https://play.google.com/store/apps/details?id=" + escape(app.Android.Package)
+			return withReferrer("https://play.google.com/store/apps/details?id="+escape(app.Android.Package), link)
 		}
-		return app.Android.StoreURL
+		return withReferrer(app.Android.StoreURL, link)
 	}
 	return ""
+}
+
+func withReferrer(store, link string) string {
+	u, err := url.Parse(store)
+	if err != nil || u.Host != "play.google.com" || link == "" {
+		return store
+	}
+	q := u.Query()
+	referrer := referrerName + "=" + link
+	if own := q.Get("referrer"); own != "" {
+		referrer = own + "&" + referrer
+	}
+	q.Set("referrer", referrer)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+var appStoreID = regexp.MustCompile(`/id([0-9]{1,20})(?:[/?#]|$)`)
+
+// Banner is the content of Safari's Smart App Banner, by which an installed app is
+// opened with link and any other is offered by the store (developer.apple.com,
+// "Promoting apps with Smart App Banners"); empty where there is none. Like a
+// scheme's, what it carries may be a code, and never a pickup or a token (S5).
+func Banner(b handoff.Browser, app *partner.App, link string) string {
+	id := appStoreID.FindStringSubmatch(app.IOS.StoreURL)
+	u, err := url.Parse(link)
+	if ruleFor(b).name != "ios-safari" || id == nil || err != nil || !strings.HasPrefix(u.Path, "/c/") || strings.Contains(link, ",") {
+		return ""
+	}
+	return "app-id=" + id[1] + ", app-argument=" + link
 }

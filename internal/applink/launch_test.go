@@ -1,6 +1,7 @@
 package applink_test
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -46,36 +47,36 @@ func TestLaunch(t *testing.T) {
 		link    string
 		want    applink.Link
 	}{
-		{handoff.Browser{Name: "Safari", OS: "iOS"}, app(), pickupLink, applink.Link{Href: pickupLink, Kind: applink.KindUniversal, Rule: "ios-safari", Tap: true, HelpKey: "launch.help.ios_safari"}},
-		{handoff.Browser{Name: "Chrome", OS: "iOS"}, app(), pickupLink, applink.Link{Href: pickupLink, Kind: applink.KindUniversal, Rule: "ios-other", Tap: true, HelpKey: "launch.help.ios_other"}},
-		{handoff.Browser{Name: "Safari", OS: "iPadOS"}, app(), pickupLink, applink.Link{Href: pickupLink, Kind: applink.KindUniversal, Rule: "ios-safari", Tap: true, HelpKey: "launch.help.ios_safari"}},
-		{handoff.Browser{Name: "Safari", OS: "macOS"}, app(), pickupLink, applink.Link{Href: pickupLink, Kind: applink.KindUniversal, Rule: "mac-safari", Tap: true, HelpKey: "launch.help.ios_safari"}},
-		{handoff.Browser{Name: "Safari", OS: "iOS"}, app(), tokenLink, applink.Link{Href: tokenLink, Kind: applink.KindUniversal, Rule: "ios-safari", Tap: true, HelpKey: "launch.help.ios_safari"}},
+		{handoff.Browser{Name: "Safari", OS: "iOS"}, app(), pickupLink, applink.Link{Href: pickupLink, Kind: applink.KindUniversal, Rule: "ios-safari", Tap: true, Help: applink.HelpHold}},
+		{handoff.Browser{Name: "Chrome", OS: "iOS"}, app(), pickupLink, applink.Link{Href: pickupLink, Kind: applink.KindUniversal, Rule: "ios-chrome", Tap: true, Help: applink.HelpTap}},
+		{handoff.Browser{Name: "Safari", OS: "iPadOS"}, app(), pickupLink, applink.Link{Href: pickupLink, Kind: applink.KindUniversal, Rule: "ios-safari", Tap: true, Help: applink.HelpHold}},
+		{handoff.Browser{Name: "Safari", OS: "macOS"}, app(), pickupLink, applink.Link{Href: pickupLink, Kind: applink.KindUniversal, Rule: "mac-safari", Tap: true, Help: applink.HelpTap}},
+		{handoff.Browser{Name: "Safari", OS: "iOS"}, app(), tokenLink, applink.Link{Href: tokenLink, Kind: applink.KindUniversal, Rule: "ios-safari", Tap: true, Help: applink.HelpHold}},
 
-		{android("Chrome"), app(), pickupLink, applink.Link{Href: intent(pickupPath), Kind: applink.KindIntent, Rule: "android-chrome", Tap: true, HelpKey: "launch.help.android"}},
-		{android("Brave"), app(), pickupLink, applink.Link{Href: intent(pickupPath), Kind: applink.KindIntent, Rule: "android-brave", Tap: true, HelpKey: "launch.help.android"}},
-		{android("Edge"), app(), pickupLink, applink.Link{Href: intent(pickupPath), Kind: applink.KindIntent, Rule: "android-edge", Tap: true, HelpKey: "launch.help.android"}},
-		{android("Samsung Internet"), app(), pickupLink, applink.Link{Href: intent(pickupPath), Kind: applink.KindIntent, Rule: "android-samsung", Tap: true, HelpKey: "launch.help.android"}},
-		{android("Firefox"), app(), pickupLink, applink.Link{Href: intent(pickupPath), Kind: applink.KindIntent, Rule: "android-firefox", Tap: true, HelpKey: "launch.help.android_firefox"}},
-		{android("Chrome"), app(), tokenLink, applink.Link{Href: intent("/a/acme/connect#token=aB3_x-9"), Kind: applink.KindIntent, Rule: "android-chrome", Tap: true, HelpKey: "launch.help.android"}},
-		{android(""), app(), pickupLink, applink.Link{Href: pickupLink, Kind: applink.KindUniversal, Rule: "android-other", Tap: true, HelpKey: "launch.help.android_other"}},
-		{android("Chrome"), app(), codeLink, applink.Link{Href: intent("/c/acme/3J98T56AWQ7KXV0EZR2MYB4CHD"), Kind: applink.KindIntent, Rule: "android-chrome", Tap: true, HelpKey: "launch.help.android", Scheme: "com.acme.app:/c/acme/3J98T56AWQ7KXV0EZR2MYB4CHD"}},
+		{android("Chrome"), app(), pickupLink, applink.Link{Href: intent(pickupPath), Kind: applink.KindIntent, Rule: "android-chrome", Tap: true, Help: applink.HelpIntent}},
+		{android("Brave"), app(), pickupLink, applink.Link{Href: intent(pickupPath), Kind: applink.KindIntent, Rule: "android-brave", Tap: true, Help: applink.HelpIntent}},
+		{android("Edge"), app(), pickupLink, applink.Link{Href: intent(pickupPath), Kind: applink.KindIntent, Rule: "android-edge", Tap: true, Help: applink.HelpIntent}},
+		{android("Samsung Internet"), app(), pickupLink, applink.Link{Href: intent(pickupPath), Kind: applink.KindIntent, Rule: "android-samsung", Tap: true, Help: applink.HelpIntent}},
+		{android("Firefox"), app(), pickupLink, applink.Link{Href: intent(pickupPath), Kind: applink.KindIntent, Rule: "android-firefox", Tap: true, Help: applink.HelpTap}},
+		{android("Chrome"), app(), tokenLink, applink.Link{Href: intent("/a/acme/connect#token=aB3_x-9"), Kind: applink.KindIntent, Rule: "android-chrome", Tap: true, Help: applink.HelpIntent}},
+		{android(""), app(), pickupLink, applink.Link{Href: pickupLink, Kind: applink.KindUniversal, Rule: "android-other", Tap: true, Help: applink.HelpTap}},
+		{android("Chrome"), app(), codeLink, applink.Link{Href: intent("/c/acme/3J98T56AWQ7KXV0EZR2MYB4CHD"), Kind: applink.KindIntent, Rule: "android-chrome", Tap: true, Help: applink.HelpIntent, Scheme: "com.acme.app:/c/acme/3J98T56AWQ7KXV0EZR2MYB4CHD"}},
 
-		{handoff.Browser{OS: "iOS", InApp: "Instagram"}, app(), pickupLink, applink.Link{Kind: applink.KindNone, Rule: "in-app", HelpKey: "launch.help.in_app"}},
-		{handoff.Browser{OS: "Android", InApp: "TikTok"}, app(), codeLink, applink.Link{Kind: applink.KindNone, Rule: "in-app", HelpKey: "launch.help.in_app"}},
-		{handoff.Browser{Name: "Chrome", OS: "Windows"}, app(), pickupLink, applink.Link{Kind: applink.KindNone, Rule: "desktop", HelpKey: "launch.help.desktop"}},
-		{handoff.Browser{Name: "Chrome", OS: "macOS"}, app(), pickupLink, applink.Link{Kind: applink.KindNone, Rule: "desktop", HelpKey: "launch.help.desktop"}},
-		{handoff.Browser{}, app(), pickupLink, applink.Link{Href: pickupLink, Kind: applink.KindUniversal, Rule: "unknown", Tap: true, HelpKey: "launch.help.unknown"}},
+		{handoff.Browser{OS: "iOS", InApp: "Instagram"}, app(), pickupLink, applink.Link{Kind: applink.KindNone, Rule: "in-app-instagram", Help: applink.HelpLeave}},
+		{handoff.Browser{OS: "Android", InApp: "TikTok"}, app(), codeLink, applink.Link{Kind: applink.KindNone, Rule: "in-app-tiktok", Help: applink.HelpLeave}},
+		{handoff.Browser{Name: "Chrome", OS: "Windows"}, app(), pickupLink, applink.Link{Kind: applink.KindNone, Rule: "desktop"}},
+		{handoff.Browser{Name: "Chrome", OS: "macOS"}, app(), pickupLink, applink.Link{Kind: applink.KindNone, Rule: "desktop"}},
+		{handoff.Browser{}, app(), pickupLink, applink.Link{Href: pickupLink, Kind: applink.KindUniversal, Rule: "unknown", Tap: true, Help: applink.HelpTap}},
 
-		{android("Chrome"), none, pickupLink, applink.Link{Kind: applink.KindNone, Rule: "android-chrome", HelpKey: "launch.help.no_app"}},
-		{handoff.Browser{Name: "Safari", OS: "iOS"}, none, pickupLink, applink.Link{Kind: applink.KindNone, Rule: "ios-safari", HelpKey: "launch.help.no_app"}},
-		{android("Chrome"), onlyScheme, codeLink, applink.Link{Href: "com.acme.app:/c/acme/3J98T56AWQ7KXV0EZR2MYB4CHD", Kind: applink.KindScheme, Rule: "android-chrome", Tap: true, HelpKey: "launch.help.android", Scheme: "com.acme.app:/c/acme/3J98T56AWQ7KXV0EZR2MYB4CHD"}},
+		{android("Chrome"), none, pickupLink, applink.Link{Kind: applink.KindNone, Rule: "android-chrome"}},
+		{handoff.Browser{Name: "Safari", OS: "iOS"}, none, pickupLink, applink.Link{Kind: applink.KindNone, Rule: "ios-safari"}},
+		{android("Chrome"), onlyScheme, codeLink, applink.Link{Href: "com.acme.app:/c/acme/3J98T56AWQ7KXV0EZR2MYB4CHD", Kind: applink.KindScheme, Rule: "android-chrome", Tap: true, Help: applink.HelpIntent, Scheme: "com.acme.app:/c/acme/3J98T56AWQ7KXV0EZR2MYB4CHD"}},
 		// S5: what a scheme opens could be anybody's app, so no pickup and no token.
-		{android("Chrome"), onlyScheme, pickupLink, applink.Link{Kind: applink.KindNone, Rule: "android-chrome", HelpKey: "launch.help.no_app"}},
-		{handoff.Browser{Name: "Safari", OS: "iOS"}, onlyScheme, tokenLink, applink.Link{Kind: applink.KindNone, Rule: "ios-safari", HelpKey: "launch.help.no_app"}},
+		{android("Chrome"), onlyScheme, pickupLink, applink.Link{Kind: applink.KindNone, Rule: "android-chrome"}},
+		{handoff.Browser{Name: "Safari", OS: "iOS"}, onlyScheme, tokenLink, applink.Link{Kind: applink.KindNone, Rule: "ios-safari"}},
 
-		{android("Chrome"), app(), "javascript:alert(1)", applink.Link{Kind: applink.KindNone, Rule: "no-link", HelpKey: "launch.help.unknown"}},
-		{android("Chrome"), app(), "", applink.Link{Kind: applink.KindNone, Rule: "no-link", HelpKey: "launch.help.unknown"}},
+		{android("Chrome"), app(), "javascript:alert(1)", applink.Link{Kind: applink.KindNone, Rule: "no-link"}},
+		{android("Chrome"), app(), "", applink.Link{Kind: applink.KindNone, Rule: "no-link"}},
 	}
 	for _, test := range tests {
 		if diff := cmp.Diff(test.want, applink.Launch(test.browser, test.app, test.link, fallback)); diff != "" {
@@ -179,6 +180,109 @@ func FuzzLaunch(f *testing.F) {
 	})
 }
 
+// TestRules holds the table against what each browser that people come with really
+// says of itself: its row, the way in and what to try. Each row names its source.
+func TestRules(t *testing.T) {
+	for _, tt := range []struct {
+		agent string
+		hints http.Header
+		rule  string
+		kind  applink.Kind
+		help  applink.Help
+	}{
+		{iphone + "Version/17.5 Mobile/15E148 Safari/604.1", nil, "ios-safari", applink.KindUniversal, applink.HelpHold}, // and Gmail, Outlook: SFSafariViewController
+		{iphone + "CriOS/125.0.6422.80 Mobile/15E148 Safari/604.1", nil, "ios-chrome", applink.KindUniversal, applink.HelpTap},
+		{iphone + "FxiOS/126.0 Mobile/15E148 Safari/605.1.15", nil, "ios-firefox", applink.KindUniversal, applink.HelpTap},
+		{iphone + "Version/17.0 EdgiOS/125.0.2535.60 Mobile/15E148 Safari/605.1.15", nil, "ios-edge", applink.KindUniversal, applink.HelpTap},
+		{iphone + "Version/17.5 Mobile/15E148 DuckDuckGo/7 Safari/605.1.15", nil, "ios-other", applink.KindUniversal, applink.HelpTap},
+		{iphone + "Mobile/15E148", nil, "ios-other", applink.KindUniversal, applink.HelpTap},
+		{ipad + "Version/17.5 Mobile/15E148 Safari/604.1", nil, "ios-safari", applink.KindUniversal, applink.HelpHold},
+		{mac + "Version/17.5 Safari/605.1.15", nil, "mac-safari", applink.KindUniversal, applink.HelpTap},
+
+		{pixel + "Chrome/125.0.0.0 Mobile Safari/537.36", nil, "android-chrome", applink.KindIntent, applink.HelpIntent}, // and Gmail: Custom Tabs
+		{pixel + "SamsungBrowser/25.0 Chrome/121.0.0.0 Mobile Safari/537.36", nil, "android-samsung", applink.KindIntent, applink.HelpIntent},
+		{"Mozilla/5.0 (Android 14; Mobile; rv:126.0) Gecko/126.0 Firefox/126.0", nil, "android-firefox", applink.KindIntent, applink.HelpTap},
+		{pixel + "Chrome/125.0.0.0 Mobile Safari/537.36 EdgA/125.0.2535.51", nil, "android-edge", applink.KindIntent, applink.HelpIntent},
+		{pixel + "Chrome/125.0.0.0 Mobile Safari/537.36", hints(`"Brave";v="125", "Chromium";v="125"`, "?1", `"Android"`), "android-brave", applink.KindIntent, applink.HelpIntent},
+		{webview, nil, "android-other", applink.KindUniversal, applink.HelpTap},
+
+		{iphone + "Mobile/15E148 Instagram 334.0.4.32.98 (iPhone14,5; iOS 17_5_1; en_GB; en-GB; scale=3.00; 1170x2532; 605596538)", nil, "in-app-instagram", applink.KindNone, applink.HelpLeave},
+		{webview + "Instagram 332.0.0.38.90 Android (34/14; 420dpi; 1080x2274; Google/google; Pixel 8; shiba; shiba; en_GB; 604247854)", nil, "in-app-instagram", applink.KindNone, applink.HelpLeave},
+		{iphone + "Mobile/15E148 [FBAN/FBIOS;FBAV/465.0.1.41.103;FBBV/602060281;FBDV/iPhone14,5;FBMD/iPhone;FBSN/iOS;FBSV/17.5.1;FBSS/3;FBID/phone;FBLC/en_GB;FBOP/5;FBRV/604008645]", nil, "in-app-facebook", applink.KindNone, applink.HelpLeave},
+		{webview + "[FB_IAB/FB4A;FBAV/465.0.0.61.82;]", nil, "in-app-facebook", applink.KindNone, applink.HelpLeave},
+		{webview + "[FB_IAB/Orca-Android;FBAV/459.0.0.57.109;]", nil, "in-app-messenger", applink.KindNone, applink.HelpLeave},
+		{iphone + "Mobile/15E148 musical_ly_34.7.0 JsSdk/2.0 NetType/WIFI Channel/App Store ByteLocale/en Region/GB BytedanceWebview/d8a21c6", nil, "in-app-tiktok", applink.KindNone, applink.HelpLeave},
+		{iphone + "Mobile/15E148 [LinkedInApp]/9.29.8962", nil, "in-app-linkedin", applink.KindNone, applink.HelpLeave},
+		{iphone + "Safari Line/14.7.0", nil, "in-app-line", applink.KindNone, applink.HelpLeave},
+		{webview + "Line/14.8.0/IAB", nil, "in-app-line", applink.KindNone, applink.HelpLeave},
+		{iphone + "Mobile/15E148 MicroMessenger/8.0.49(0x18003137) NetType/WIFI Language/en", nil, "in-app-wechat", applink.KindNone, applink.HelpLeave},
+		{iphone + "Version/17.5 Mobile/15E148 Snapchat/12.90.0.44 (like Safari/8618.2.12.10.9, panda)", nil, "in-app-snapchat", applink.KindNone, applink.HelpLeave},
+		{webview + "Snapchat/12.90.0.46 (Pixel 8; Android 14#11848118#34; gzip; )", nil, "in-app-snapchat", applink.KindNone, applink.HelpLeave},
+		{iphone + "Mobile/15E148 Twitter for iPhone/10.43", nil, "in-app", applink.KindNone, applink.HelpLeave},
+
+		{windows, nil, "desktop", applink.KindNone, applink.HelpNone},
+		{"A browser of tomorrow/1.0", nil, "unknown", applink.KindUniversal, applink.HelpTap},
+		{"", nil, "unknown", applink.KindUniversal, applink.HelpTap},
+	} {
+		b := applink.ParseBrowser(tt.agent, tt.hints)
+		if got := applink.Rule(b); got != tt.rule {
+			t.Errorf("%s falls under %s, want %s", tt.agent, got, tt.rule)
+		}
+		l := applink.Launch(b, app(), pickupLink, fallback)
+		if l.Rule != tt.rule || l.Kind != tt.kind || l.Help != tt.help || l.Tap != (tt.kind != applink.KindNone) {
+			t.Errorf("%s: %+v, want %s by %s, with %q to try", tt.agent, l, tt.rule, tt.kind, tt.help)
+		}
+	}
+	for name, source := range applink.Sources() {
+		if source == "" {
+			t.Errorf("the rule %s names no source", name)
+		}
+	}
+}
+
+func TestBanner(t *testing.T) {
+	safari := handoff.Browser{Name: "Safari", OS: "iOS"}
+	for store, want := range map[string]string{
+		"https://apps.apple.com/app/id1":                       "app-id=1, app-argument=" + codeLink,
+		"https://apps.apple.com/gb/app/acme/id1234567890?mt=8": "app-id=1234567890, app-argument=" + codeLink,
+		"https://apps.apple.com/app/acme":                      "", "": "",
+	} {
+		a := app()
+		a.IOS.StoreURL = store
+		if got := applink.Banner(safari, a, codeLink); got != want {
+			t.Errorf("Banner with %q = %q, want %q", store, got, want)
+		}
+	}
+	for _, link := range []string{pickupLink, tokenLink, codeLink + "?x=1,app-id=2", "", "https://%"} {
+		if got := applink.Banner(safari, app(), link); got != "" {
+			t.Errorf("Banner with %q = %q, want none", link, got)
+		}
+	}
+	if got := applink.Banner(handoff.Browser{Name: "Chrome", OS: "iOS"}, app(), codeLink); got != "" {
+		t.Errorf("Banner in Chrome = %q, want none", got)
+	}
+}
+
+func TestPlayReferrer(t *testing.T) {
+	android := handoff.Browser{OS: "Android"}
+	const play, carried = "https://play.google.com/store/apps/details?id=com.acme.app", "handoff%3Dhttps%3A%2F%2Flink.example.com%2Fc%2Facme%2F3J98T56AWQ7KXV0EZR2MYB4CHD"
+	for store, want := range map[string]string{
+		"":                                  play + "&referrer=" + carried,
+		play:                                play + "&referrer=" + carried,
+		play + "&referrer=utm_source%3Dweb": play + "&referrer=utm_source%3Dweb%26" + carried,
+		"https://store.example/acme":        "https://store.example/acme",
+	} {
+		a := app()
+		a.Android.StoreURL = store
+		if got := applink.StoreURL(android, a, codeLink); got != want {
+			t.Errorf("StoreURL with %q = %q, want %q", store, got, want)
+		}
+	}
+	if got := applink.StoreURL(android, app(), ""); got != play {
+		t.Errorf("StoreURL without a link = %q, want %q", got, play)
+	}
+}
+
 func TestStoreURL(t *testing.T) {
 	a := app()
 	for os, want := range map[string]string{
@@ -186,12 +290,12 @@ func TestStoreURL(t *testing.T) {
 		"Android": "https://play.google.com/store/apps/details?id=com.acme.app",
 		"Windows": "", "": "",
 	} {
-		if got := applink.StoreURL(handoff.Browser{OS: os}, a); got != want {
+		if got := applink.StoreURL(handoff.Browser{OS: os}, a, ""); got != want {
 			t.Errorf("StoreURL(%q) = %q, want %q", os, got, want)
 		}
 	}
 	a.Android.StoreURL = "https://store.example/acme"
-	if got := applink.StoreURL(handoff.Browser{OS: "Android"}, a); got != a.Android.StoreURL {
+	if got := applink.StoreURL(handoff.Browser{OS: "Android"}, a, codeLink); got != a.Android.StoreURL {
 		t.Errorf("StoreURL = %q, want the one that was given", got)
 	}
 }

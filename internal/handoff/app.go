@@ -55,14 +55,18 @@ func (s *Service) ClaimForApp(ctx context.Context, t AppTap) (AppClaim, error) {
 		return AppClaim{}, Errorf(CodeDeviceNotAllowed, "this step needs another class of device")
 	}
 	claimID, report := newCapability(), newCapability()
-	h, err = s.take(ctx, h, Claim{
+	claims := func(c Claim) (Handoff, error) { return s.take(ctx, h, c, a.code.Hash, t.Network, t.Risk) }
+	if a.install {
+		claims = func(c Claim) (Handoff, error) { return s.install(ctx, h, c, a.code.Hash, t.Network) }
+	}
+	h, err = claims(Claim{
 		Hash: HashOf(claimID), Owner: HashOf(Secret(t.Device.ID)), By: t.Browser, Challenge: t.Challenge,
 		ByOwner:  s.vault.Seal(h.label("claim id"), []byte(claimID)),
 		DeviceID: t.Device.ID, DeviceName: t.Device.Name, DeviceType: t.Device.Type,
 		Here:   a.code.Route == RouteLocal && s.hereForApp(h, t.Network),
 		Frame:  a.opened && a.code.Route == RouteQR && h.Terms.Frame > 0,
 		Report: HashOf(report), ReportKey: s.vault.Seal(h.label("report"), []byte(report)),
-	}, a.code.Hash, t.Network, t.Risk)
+	})
 	if err != nil {
 		return AppClaim{}, err
 	}
@@ -105,7 +109,8 @@ func (s *Service) appClaim(h Handoff, c Claim) (AppClaim, error) {
 	if !c.Until.IsZero() {
 		a.Expires = c.Until.Sub(s.now())
 	}
-	if h.Status == StatusClaimed && c.Number != nil {
+	if (h.Status == StatusClaimed || h.isRival(a.ClaimID)) && c.Number != nil {
+		a.Handoff.Status = StatusClaimed // of this claim, whatever the one it asks to take the place of is
 		number, err := s.vault.Open(h.label("number"), c.Number)
 		if err != nil {
 			return AppClaim{}, err

@@ -180,6 +180,10 @@ type Claim struct {
 	DeviceName string
 	DeviceType string
 
+	Install    Hash    // of the code that its way to the store carries
+	InstallKey Sealed  // under the server key
+	From       Network // where it came from
+
 	// An app's claim.
 	Challenge string // PKCE, S256
 	Given     *Given // its token answer, repeated for RepeatWindow
@@ -212,6 +216,7 @@ type Former struct {
 	Report    Hash   // of its report key
 	Challenge string // of an app
 	Pickups   []Hash
+	Install   Hash // of its code for the store
 }
 
 // Token is one of the platform's tokens, sealed.
@@ -291,6 +296,7 @@ func (h Handoff) Keys() []Key {
 	for _, f := range h.Former {
 		add(KeyClaim, f.Hash)
 		add(KeyReport, f.Report)
+		add(KeyCode, f.Install)
 		for _, p := range f.Pickups {
 			add(KeyPickup, p)
 		}
@@ -299,6 +305,7 @@ func (h Handoff) Keys() []Key {
 		add(KeyClaim, c.Hash)
 		add(KeyReport, c.Report)
 		add(KeyResponse, c.Response)
+		add(KeyCode, c.Install)
 		for _, p := range c.pickups() {
 			add(KeyPickup, p)
 		}
@@ -360,6 +367,9 @@ func (h Handoff) DueAt() time.Time {
 	}
 	if !h.Status.Ended() {
 		sooner(h.Poll.Next)
+		for _, c := range h.Codes {
+			sooner(c.receiptDue())
+		}
 	}
 	return due
 }

@@ -18,6 +18,7 @@ type arrived struct {
 	handoff   Handoff
 	code      RouteCode
 	reference Secret
+	install   bool      // it went through the store
 	opened    bool      // a good frame, now or within OpenedGrace
 	refused   bool      // see Handoff.Refused; the error then says that it is gone
 	at        time.Time // when all this was found
@@ -43,7 +44,8 @@ func (s *Service) arrive(ctx context.Context, partner PartnerID, code Secret, op
 		a.refused = formed && !p.framed && h.Refused(hash, now)
 		return a, err
 	}
-	if a.code.Route == RouteQR {
+	_, a.install = h.installs(hash)
+	if a.code.Route == RouteQR && !a.install {
 		a.opened = h.Terms.Frame <= 0 || s.fresh(h, p, now) || s.openedRecently(h, p.reference, opened, now)
 		if !a.opened {
 			return a, Gone(ReasonReplaced)
@@ -75,7 +77,7 @@ func (s *Service) Land(ctx context.Context, partner PartnerID, code Secret, open
 	if err != nil {
 		return l, err
 	}
-	if a.code.Route == RouteQR && a.handoff.Terms.Frame > 0 {
+	if a.code.Route == RouteQR && !a.install && a.handoff.Terms.Frame > 0 {
 		l.Opened = opened
 		if !s.openedRecently(a.handoff, a.reference, opened, a.at) { // then it was a fresh frame
 			l.Opened = s.signOpened(a.handoff, a.reference, a.at)
@@ -167,6 +169,9 @@ func (s *Service) claim(ctx context.Context, a arrived, t Tap) (Handoff, Secret,
 	}
 	if c.Here {
 		c = s.respond(h, c)
+	}
+	if t.Visitor.Browser.Class != ClassDesktop {
+		c = s.installing(h, c, t.Visitor.Network)
 	}
 	var err error
 	if t.Instead {
@@ -337,9 +342,12 @@ func (s *Service) phone(h Handoff, key Secret) (Phone, error) {
 }
 
 // PhoneStatus renews the lease of a page that is open and returns its handoff,
-// without making the exchange.
+// without making the exchange. It goes on where the app took the page's place.
 func (s *Service) PhoneStatus(ctx context.Context, key, owner Secret) (Handoff, error) {
 	h, err := s.own(ctx, key, owner)
+	if CodeOf(err) == CodeGone && h.WentOn(key) && !h.Status.Ended() {
+		return h, nil
+	}
 	if err != nil {
 		return h, err
 	}

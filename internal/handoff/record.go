@@ -82,7 +82,7 @@ const (
 	NearOther   Nearness = "other"
 )
 
-// Network is where a display was first shown, kept so that it says nothing by
+// Network is where a display was first shown, or a phone claimed, kept so that it says nothing by
 // itself: the blind is bound to the handoff, so that no two can be compared, and
 // nobody without a server key can try addresses.
 type Network struct {
@@ -104,10 +104,15 @@ func isIPv6(network Secret) bool { return strings.Contains(network.Reveal(), ":"
 // where one of them is not known, they are of two kinds of address, which
 // one household has both of, or the server key of then is gone.
 func (s *Service) nearness(h Handoff, network Secret) Nearness {
-	if network == "" || h.Network.Blind.IsZero() || isIPv6(network) != h.Network.IPv6 {
+	return s.nearTo(h, h.Network, network)
+}
+
+// nearTo is nearness to another place of h's.
+func (s *Service) nearTo(h Handoff, place Network, network Secret) Nearness {
+	if network == "" || place.Blind.IsZero() || isIPv6(network) != place.IPv6 {
 		return NearUnknown
 	}
-	if slices.Contains(s.vault.Blind(h.label("network"), network), h.Network.Blind) {
+	if slices.Contains(s.vault.Blind(h.label("network"), network), place.Blind) {
 		return NearSame
 	}
 	if _, known := s.vault.FrameMAC(h.FrameKeyID, h.ID, "", 0); !known {

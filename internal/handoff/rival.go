@@ -53,7 +53,11 @@ func (h Handoff) confirmRival(right bool, now time.Time) Handoff {
 		if h.Status == StatusDelivered {
 			h.Deadline = now.Add(h.Terms.ExpiresIn)
 		}
-		h = h.retire(ReasonReleased, "")
+		why := ReasonReleased
+		if !c.Install.IsZero() && c.App() { // see Installed: it is the page's own phone
+			why, c.Install = ReasonUsed, Hash{}
+		}
+		h = h.retire(why, "")
 		h.Claim, h.Confirmed, h.Report, h.Hint, h.Work = &c, "number", "", Hint{}, nil
 		if h.Terms.CodeMode == CodeLink {
 			h.Poll = Poll{Watched: h.Poll.Watched}

@@ -132,11 +132,13 @@ func (h Handoff) AtStore(now time.Time) (Handoff, error) {
 
 // checkCode refuses a code that is not, or no longer, one of h's.
 func (h Handoff) checkCode(hash Hash, now time.Time) (RouteCode, error) {
-	i := slices.IndexFunc(h.Codes, func(c RouteCode) bool { return c.Hash == hash })
-	if i < 0 {
+	c, ok := h.installs(hash)
+	if i := slices.IndexFunc(h.Codes, func(c RouteCode) bool { return c.Hash == hash }); i >= 0 {
+		c, ok = h.Codes[i], true
+	}
+	if !ok {
 		return RouteCode{}, Errorf(CodeNotFound, "no such code")
 	}
-	c := h.Codes[i]
 	if err := h.live(now); err != nil {
 		return c, err
 	}
@@ -262,7 +264,7 @@ func (h Handoff) retire(why Reason, cause Cause) Handoff {
 // formerly remembers c and why it is no claim any more.
 func (h Handoff) formerly(c *Claim, why Reason, cause Cause) Handoff {
 	h.Former = append(slices.Clip(h.Former), Former{
-		Hash: c.Hash, Owner: c.Owner, Reason: why, Cause: cause, Challenge: c.Challenge, Report: c.Report, Pickups: c.pickups(),
+		Hash: c.Hash, Owner: c.Owner, Reason: why, Cause: cause, Challenge: c.Challenge, Report: c.Report, Pickups: c.pickups(), Install: c.Install,
 	})
 	if n := len(h.Former) - MaxFormer; n > 0 {
 		h.Former = h.Former[n:]

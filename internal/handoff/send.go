@@ -29,10 +29,12 @@ type DispatchState string
 // The states of a message. One that says "sending" for longer than DispatchLimit
 // is unsure: whoever sent it died, or waits for an answer that does not come.
 const (
-	DispatchSending DispatchState = "sending"
-	DispatchSent    DispatchState = "sent" // the provider took it
-	DispatchFailed  DispatchState = "failed"
-	DispatchUnsure  DispatchState = "unsure"
+	DispatchSending   DispatchState = "sending"
+	DispatchQueued    DispatchState = "queued" // the provider took it, and will say more
+	DispatchSent      DispatchState = "sent"   // it is on its way, and maybe no more is known
+	DispatchDelivered DispatchState = "delivered"
+	DispatchFailed    DispatchState = "failed"
+	DispatchUnsure    DispatchState = "unsure"
 )
 
 // DispatchLimit is how long sending takes at most.
@@ -47,6 +49,10 @@ type Dispatch struct {
 	To    Sealed // Recipient.Masked
 	At    time.Time
 	State DispatchState
+
+	Ticket string    // what its provider knows it by; empty: there is nothing to ask
+	Asked  int       // times the provider was asked
+	Next   time.Time // when it is asked again; zero: no more
 }
 
 // StateAt is the state at a time.
@@ -111,11 +117,12 @@ func (s *Service) AtDisplay(ctx context.Context, key Secret) (Handoff, error) {
 }
 
 // SendLink makes a code for a message, in place of the route's former one, sends
-// it by send, and keeps what came of it. The message is noted before it is sent
+// it by send, and keeps what came of it. send returns what the provider knows the
+// message by, if it can be asked about it later. The message is noted before it is sent
 // and never sent again by itself: of one who dies in between, the display says
 // that the message may not have been sent. A person who leaves meanwhile does not
 // end it.
-func (s *Service) SendLink(ctx context.Context, h Handoff, to Recipient, send func(ctx context.Context, code Secret) error) (Handoff, error) {
+func (s *Service) SendLink(ctx context.Context, h Handoff, to Recipient, send func(ctx context.Context, code Secret) (ticket string, err error)) (Handoff, error) {
 	if !h.HasRoute(to.Route) {
 		return h, Errorf(CodeForbidden, "the route %s is not open here", to.Route)
 	}
@@ -137,31 +144,38 @@ func (s *Service) SendLink(ctx context.Context, h Handoff, to Recipient, send fu
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DispatchLimit)
 	defer cancel()
-	sent := send(ctx, Secret(code))
+	ticket, sent := send(ctx, Secret(code))
 	state := DispatchSent
 	switch {
+	case sent == nil && ticket != "":
+		state = DispatchQueued
 	case errors.Is(sent, ErrUnsure):
 		state = DispatchUnsure
 	case sent != nil:
 		state = DispatchFailed
 	}
 	return s.update(context.WithoutCancel(ctx), h.ID, func(h Handoff, now time.Time) (Handoff, error) {
-		return h.dispatched(made.Hash, state, now)
+		return h.withDispatch(made.Hash, func(d *Dispatch) { d.dispatched(state, ticket, now) }, now)
 	})
 }
 
-// dispatched notes what came of a message, if its code is still the route's.
-func (h Handoff) dispatched(code Hash, state DispatchState, now time.Time) (Handoff, error) {
+// withDispatch changes what is known of a message, if its code is still the route's.
+// What people see of it is an event.
+func (h Handoff) withDispatch(code Hash, change func(*Dispatch), now time.Time) (Handoff, error) {
 	for i, c := range h.Codes {
 		if c.Hash != code || c.Sent == nil || c.Ended != "" || h.Status.Ended() {
 			continue
 		}
 		sent := *c.Sent
-		sent.State = state
+		change(&sent)
+		seen := sent.State != c.Sent.State
 		c.Sent = &sent
 		h.Codes = append([]RouteCode{}, h.Codes...)
 		h.Codes[i] = c
-		return h.record(EventSent, now), nil
+		if seen {
+			return h.record(EventSent, now), nil
+		}
+		return h, nil
 	}
 	return h, errUnchanged
 }

@@ -18,13 +18,14 @@ type Service struct {
 	platforms Platforms
 	notifier  Notifier
 	witness   Witness
+	asked     Receipts
 	post      *post
 	now       func() time.Time
 	log       *slog.Logger
 }
 
 // Config is what a Service needs; every field is required but Deliverer,
-// Witness and Now.
+// Witness, Receipts and Now.
 type Config struct {
 	Store     Store
 	Vault     Vault
@@ -32,6 +33,7 @@ type Config struct {
 	Notifier  Notifier
 	Deliverer Deliverer // default: one that no partner has endpoints at
 	Witness   Witness   // default: nobody looks
+	Receipts  Receipts  // default: nobody tells of messages
 	Log       *slog.Logger
 	Now       func() time.Time // default: time.Now
 }
@@ -47,8 +49,11 @@ func NewService(c Config) *Service {
 	if c.Witness == nil {
 		c.Witness = nobodyLooks{}
 	}
+	if c.Receipts == nil {
+		c.Receipts = noReceipts{}
+	}
 	return &Service{
-		store: c.Store, vault: c.Vault, platforms: c.Platforms, notifier: c.Notifier, witness: c.Witness, post: newPost(c.Deliverer), now: c.Now, log: c.Log,
+		store: c.Store, vault: c.Vault, platforms: c.Platforms, notifier: c.Notifier, witness: c.Witness, asked: c.Receipts, post: newPost(c.Deliverer), now: c.Now, log: c.Log,
 	}
 }
 

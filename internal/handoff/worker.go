@@ -85,6 +85,11 @@ func (s *Service) tick(ctx context.Context, id ID) error {
 	if err := s.tell(ctx, h); err != nil {
 		return err
 	}
+	if !h.Status.Ended() {
+		if err := s.receipts(ctx, h); err != nil {
+			return err
+		}
+	}
 	if !ask {
 		return nil
 	}

@@ -80,17 +80,28 @@ func (*Sender) Recipient(r handoff.Route, text, region string) (handoff.Recipien
 	return handoff.Recipient{}, handoff.Errorf(handoff.CodeForbidden, "nothing is sent by the route %s", r)
 }
 
-// Send sends a letter. The error is a *SendError.
-func (s *Sender) Send(ctx context.Context, to handoff.Recipient, l handoff.Letter) error {
+// Send sends a letter. What it returns is for Receipt, and empty where there is
+// nothing to ask later. The error is a *SendError.
+func (s *Sender) Send(ctx context.Context, to handoff.Recipient, l handoff.Letter) (ticket string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sendLimit)
 	defer cancel()
 	switch {
 	case !s.Sends(to.Route):
-		return &SendError{Code: "no sender"}
+		return "", &SendError{Code: "no sender"}
 	case to.Route == handoff.RouteSMS:
 		return s.sms.send(ctx, to.Address, l.Short)
 	}
-	return s.mail.send(ctx, to.Address, l)
+	return "", s.mail.send(ctx, to.Address, l)
+}
+
+var _ handoff.Receipts = (*Sender)(nil)
+
+// Receipt implements handoff.Receipts. The error is a *SendError.
+func (s *Sender) Receipt(ctx context.Context, r handoff.Route, ticket string) (handoff.DispatchState, error) {
+	if r != handoff.RouteSMS || s.sms == nil {
+		return "", &SendError{Code: "no sender"}
+	}
+	return s.sms.receipt(ctx, ticket)
 }
 
 // Check tries the credential of a route, and sends nothing.

@@ -99,6 +99,8 @@ type provider struct {
 	mu   sync.Mutex
 	sent []url.Values // guarded by mu
 	fail func(w http.ResponseWriter) bool
+
+	status string // of the message resource
 }
 
 func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -122,11 +124,16 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.mu.Unlock()
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, `{"account_sid":"`+user+`","sid":"SM0123456789abcdef0123456789abcdef","status":"queued","error_code":null,"to":"`+r.PostForm.Get("To")+`"}`)
+	case r.Method == http.MethodGet && r.URL.Path == "/2010-04-01/Accounts/"+user+"/Messages/SM0123456789abcdef0123456789abcdef.json":
+		_, _ = io.WriteString(w, `{"account_sid":"`+user+`","sid":"SM0123456789abcdef0123456789abcdef","status":"`+p.status+`","error_code":null,"to":"+447700900123"}`)
 	default:
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = io.WriteString(w, `{"code":20404,"message":"The requested resource was not found","status":404}`)
 	}
 }
+
+// failed is what a Send failed with.
+func failed(_ string, err error) error { return err }
 
 func newSMS(t *testing.T, p *provider, from, token string) *message.Sender {
 	t.Helper()
@@ -150,7 +157,7 @@ func TestSMS(t *testing.T) {
 		if err := s.Check(t.Context(), handoff.RouteSMS); err != nil {
 			t.Errorf("Check() = %v", err)
 		}
-		if err := s.Send(t.Context(), phone("+447700900123"), letter()); err != nil {
+		if _, err := s.Send(t.Context(), phone("+447700900123"), letter()); err != nil {
 			t.Fatalf("Send() = %v", err)
 		}
 		want := url.Values{"To": {"+447700900123"}, "Body": {letter().Short}, field: {from}}
@@ -181,11 +188,11 @@ func TestSMSFails(t *testing.T) {
 		"failed at once":   {&provider{fail: reply(201, `{"sid":"SM1","status":"failed"}`)}, "sms-token", "+447700900123", true, false},
 		"answer cut short": {&provider{fail: func(http.ResponseWriter) bool { panic(http.ErrAbortHandler) }}, "sms-token", "+447700900123", false, true},
 	} {
-		err := newSMS(t, tt.p, "+447700900999", tt.token).Send(t.Context(), phone(tt.to), letter())
+		_, err := newSMS(t, tt.p, "+447700900999", tt.token).Send(t.Context(), phone(tt.to), letter())
 		expect(t, name, err, tt.refused, tt.unsure, tt.to, tt.token)
 	}
 	gone, _ := message.New(message.Config{SMS: &message.SMS{URL: "http://127.0.0.1:1", Account: "AC1", Token: "t", From: "+44"}})
-	expect(t, "nobody listens", gone.Send(t.Context(), phone("+447700900123"), letter()), false, false, "+447700900123", "unsaid")
+	expect(t, "nobody listens", failed(gone.Send(t.Context(), phone("+447700900123"), letter())), false, false, "+447700900123", "unsaid")
 }
 
 // expect looks at a failure, and that it quotes nobody.
@@ -320,7 +327,7 @@ func TestMail(t *testing.T) {
 	if len(office.rcpt) > 0 {
 		t.Errorf("Check() sent to %q", office.rcpt)
 	}
-	if err := s.Send(t.Context(), mailbox("jane@example.com"), letter()); err != nil {
+	if _, err := s.Send(t.Context(), mailbox("jane@example.com"), letter()); err != nil {
 		t.Fatalf("Send() = %v", err)
 	}
 	if len(office.got) != 1 || len(office.rcpt) != 1 || office.rcpt[0] != "jane@example.com" {
@@ -381,9 +388,9 @@ func TestMail(t *testing.T) {
 func TestMailFails(t *testing.T) {
 	_, address, roots := open(t, true)
 	good := newMail(t, address, "smtp-password", roots)
-	expect(t, "nobody there", good.Send(t.Context(), mailbox("nobody@example.com"), letter()), true, false, "nobody@example.com", "smtp-password")
-	expect(t, "later", good.Send(t.Context(), mailbox("later@example.com"), letter()), false, false, "later@example.com", "smtp-password")
-	expect(t, "no word after the message", good.Send(t.Context(), mailbox("silent@example.com"), letter()), false, true, "silent@example.com", "smtp-password")
+	expect(t, "nobody there", failed(good.Send(t.Context(), mailbox("nobody@example.com"), letter())), true, false, "nobody@example.com", "smtp-password")
+	expect(t, "later", failed(good.Send(t.Context(), mailbox("later@example.com"), letter())), false, false, "later@example.com", "smtp-password")
+	expect(t, "no word after the message", failed(good.Send(t.Context(), mailbox("silent@example.com"), letter())), false, true, "silent@example.com", "smtp-password")
 	bad := newMail(t, address, "wrong", roots)
 	expect(t, "wrong password", bad.Check(t.Context(), handoff.RouteEmail), true, false, "smtp-user", "wrong")
 	expect(t, "certificate of nobody", newMail(t, address, "smtp-password", x509.NewCertPool()).Check(t.Context(), handoff.RouteEmail), false, false, "smtp-user", "smtp-password")
@@ -394,10 +401,36 @@ func TestMailFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expect(t, "no STARTTLS and no login", anybody.Send(t.Context(), mailbox("jane@example.com"), letter()), false, false, "jane@example.com", "smtp-password")
-	expect(t, "no STARTTLS", newMail(t, plain, "smtp-password", roots).Send(t.Context(), mailbox("jane@example.com"), letter()), false, false, "jane@example.com", "smtp-password")
+	expect(t, "no STARTTLS and no login", failed(anybody.Send(t.Context(), mailbox("jane@example.com"), letter())), false, false, "jane@example.com", "smtp-password")
+	expect(t, "no STARTTLS", failed(newMail(t, plain, "smtp-password", roots).Send(t.Context(), mailbox("jane@example.com"), letter())), false, false, "jane@example.com", "smtp-password")
 	if len(office.got) > 0 {
 		t.Error("without TLS a message was sent")
 	}
 	expect(t, "nobody listens", newMail(t, "127.0.0.1:1", "smtp-password", roots).Check(t.Context(), handoff.RouteEmail), false, false, "smtp-user", "smtp-password")
+}
+
+// TestReceipt: each status of a message resource (twilio.com, Message status values).
+func TestReceipt(t *testing.T) {
+	for status, want := range map[string]handoff.DispatchState{
+		"accepted": handoff.DispatchQueued, "scheduled": handoff.DispatchQueued, "queued": handoff.DispatchQueued, "sending": handoff.DispatchQueued,
+		"sent": handoff.DispatchSent, "delivered": handoff.DispatchDelivered, "read": handoff.DispatchDelivered,
+		"undelivered": handoff.DispatchFailed, "failed": handoff.DispatchFailed, "canceled": handoff.DispatchFailed, "of tomorrow": "", "": "",
+	} {
+		s := newSMS(t, &provider{status: status}, "+447700900999", "sms-token")
+		ticket, err := s.Send(t.Context(), phone("+447700900123"), letter())
+		if err != nil || ticket == "" {
+			t.Fatalf("Send() = %q, %v, want a ticket", ticket, err)
+		}
+		got, err := s.Receipt(t.Context(), handoff.RouteSMS, ticket)
+		if got != want || (err != nil) != (want == "") {
+			t.Errorf("Receipt of %q = %q, %v, want %q", status, got, err, want)
+		}
+	}
+	s := newSMS(t, &provider{status: "sent"}, "+447700900999", "sms-token")
+	if got, err := s.Receipt(t.Context(), handoff.RouteSMS, "SM404"); err == nil || got != "" || strings.Contains(err.Error(), "+44") {
+		t.Errorf("Receipt of an unknown message = %q, %v, want a fault that quotes nobody", got, err)
+	}
+	if _, err := s.Receipt(t.Context(), handoff.RouteEmail, "x"); err == nil {
+		t.Errorf("Receipt of an e-mail: no error")
+	}
 }

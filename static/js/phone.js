@@ -94,6 +94,10 @@
     });
   }
 
+  // Of what says that it is a Mac, only an iPad is touched.
+  const tablet = document.querySelector("[data-tablet]");
+  if (tablet) tablet.hidden = navigator.maxTouchPoints < 2;
+
   for (const button of document.querySelectorAll("[data-copy]")) {
     const field = document.getElementById(button.dataset.copy);
     field.addEventListener("focus", () => field.select());

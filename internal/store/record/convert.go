@@ -34,7 +34,7 @@ func stored(h handoff.Handoff) handoffRecord {
 		DisplayedAt: h.DisplayedAt.UTC(),
 		Begun:       hash(h.Begun),
 		FrameKeyID:  h.FrameKeyID,
-		Network:     network{Blind: hash(h.Network.Blind), IPv6: h.Network.IPv6},
+		Network:     storedNetwork(h.Network),
 
 		Codes:  each(h.Codes, storedCode),
 		Claim:  at(h.Claim, storedClaim),
@@ -86,7 +86,7 @@ func (r handoffRecord) handoff() handoff.Handoff {
 		DisplayedAt: r.DisplayedAt,
 		Begun:       handoff.Hash(r.Begun),
 		FrameKeyID:  r.FrameKeyID,
-		Network:     handoff.Network{Blind: handoff.Hash(r.Network.Blind), IPv6: r.Network.IPv6},
+		Network:     r.Network.domain(),
 
 		Codes:   each(r.Codes, code.domain),
 		Claim:   at(r.Claim, claim.domain),
@@ -168,6 +168,12 @@ func (b browser) domain() handoff.Browser {
 	return handoff.Browser{Name: b.Name, OS: b.OS, Class: handoff.Class(b.Class), InApp: b.InApp, Country: b.From}
 }
 
+func storedNetwork(n handoff.Network) network { return network{Blind: hash(n.Blind), IPv6: n.IPv6} }
+
+func (n network) domain() handoff.Network {
+	return handoff.Network{Blind: handoff.Hash(n.Blind), IPv6: n.IPv6}
+}
+
 func storedCode(c handoff.RouteCode) code {
 	return code{
 		Route: string(c.Route), Hash: hash(c.Hash), Sealed: c.Sealed,
@@ -183,11 +189,11 @@ func (c code) domain() handoff.RouteCode {
 }
 
 func storedDispatch(d handoff.Dispatch) dispatch {
-	return dispatch{To: d.To, At: d.At.UTC(), State: string(d.State)}
+	return dispatch{To: d.To, At: d.At.UTC(), State: string(d.State), Ticket: d.Ticket, Asked: d.Asked, Next: d.Next.UTC()}
 }
 
 func (d dispatch) domain() handoff.Dispatch {
-	return handoff.Dispatch{To: d.To, At: d.At, State: handoff.DispatchState(d.State)}
+	return handoff.Dispatch{To: d.To, At: d.At, State: handoff.DispatchState(d.State), Ticket: d.Ticket, Asked: d.Asked, Next: d.Next}
 }
 
 func storedClaim(c handoff.Claim) claim {
@@ -199,6 +205,7 @@ func storedClaim(c handoff.Claim) claim {
 		Challenge: c.Challenge, Given: at(c.Given, storedGiven),
 		Number: c.Number, Tries: c.Tries, Report: hash(c.Report), ReportKey: c.ReportKey,
 		Response: hash(c.Response), ResponseKey: c.ResponseKey,
+		Install: hash(c.Install), InstallKey: c.InstallKey, From: storedNetwork(c.From),
 	}
 }
 
@@ -211,20 +218,21 @@ func (c claim) domain() handoff.Claim {
 		Challenge: c.Challenge, Given: at(c.Given, given.domain),
 		Number: c.Number, Tries: c.Tries, Report: handoff.Hash(c.Report), ReportKey: c.ReportKey,
 		Response: handoff.Hash(c.Response), ResponseKey: c.ResponseKey,
+		Install: handoff.Hash(c.Install), InstallKey: c.InstallKey, From: c.From.domain(),
 	}
 }
 
 func storedFormer(f handoff.Former) former {
 	return former{
 		Hash: hash(f.Hash), Owner: hash(f.Owner), Reason: string(f.Reason), Cause: string(f.Cause),
-		Challenge: f.Challenge, Report: hash(f.Report), Pickups: each(f.Pickups, storedHash),
+		Challenge: f.Challenge, Report: hash(f.Report), Pickups: each(f.Pickups, storedHash), Install: hash(f.Install),
 	}
 }
 
 func (f former) domain() handoff.Former {
 	return handoff.Former{
 		Hash: handoff.Hash(f.Hash), Owner: handoff.Hash(f.Owner), Reason: handoff.Reason(f.Reason), Cause: handoff.Cause(f.Cause),
-		Challenge: f.Challenge, Report: handoff.Hash(f.Report), Pickups: each(f.Pickups, hash.domain),
+		Challenge: f.Challenge, Report: handoff.Hash(f.Report), Pickups: each(f.Pickups, hash.domain), Install: handoff.Hash(f.Install),
 	}
 }
 

@@ -137,9 +137,12 @@ type code struct {
 }
 
 type dispatch struct {
-	To    []byte    `json:"to,omitempty"`
-	At    time.Time `json:"at,omitzero"`
-	State string    `json:"st,omitzero"`
+	To     []byte    `json:"to,omitempty"`
+	At     time.Time `json:"at,omitzero"`
+	State  string    `json:"st,omitzero"`
+	Ticket string    `json:"tk,omitzero"`
+	Asked  int       `json:"ask,omitzero"`
+	Next   time.Time `json:"nx,omitzero"`
 }
 
 type claim struct {
@@ -173,10 +176,15 @@ type claim struct {
 
 	Response    hash   `json:"rs,omitzero"`
 	ResponseKey []byte `json:"rsk,omitempty"`
+
+	Install    hash    `json:"ins,omitzero"`
+	InstallKey []byte  `json:"insk,omitempty"`
+	From       network `json:"from,omitzero"`
 }
 
 type former struct {
 	Report    hash   `json:"rh,omitzero"`
+	Install   hash   `json:"ins,omitzero"`
 	Hash      hash   `json:"h,omitzero"`
 	Owner     hash   `json:"own,omitzero"`
 	Reason    string `json:"why,omitzero"`
