@@ -14,6 +14,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/demo"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/keyring"
+	"github.com/handoff-portal/handoff/internal/message"
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/internal/platform/platformsim"
 	"github.com/handoff-portal/handoff/internal/qr"
@@ -28,7 +29,7 @@ type demoCommand struct {
 
 // Help is shown by handoff demo --help.
 func (demoCommand) Help() string {
-	return `Starts a portal, a made-up bank's shop that hands its customers off, a stand-in for the platform, and the bank's app, played by a page. Nothing is kept, nobody is verified, and every page says so.
+	return `Starts a portal, a made-up bank's shop that hands its customers off, a stand-in for the platform, and the bank's app, played by a page. Text messages and e-mails are shown on a page of the shop's, /post, and sent to nobody. Nothing is kept, nobody is verified, and every page says so.
 
 Open the shop's address and follow it; play the phone with the app's page, with handoff phone, or, with --lan, with a phone.
 
@@ -49,8 +50,9 @@ func (c *demoCommand) Run(e *environment) error {
 		return err
 	}
 	log := newLog(e.errs, levelFor(c.Verbose, slog.LevelWarn))
+	letters := demo.NewPost(time.Now)
 	p, err := newPortal(parts{
-		config: demoConfig(setup), shared: shared{store: memstore.New()}, demo: true, log: log,
+		config: demoConfig(setup), shared: shared{store: memstore.New()}, demo: true, messenger: demoPost{letters}, log: log,
 		amend: func(d *partner.Directory) {
 			if bank, ok := d.ByID(setup.Partner.ID); ok {
 				setup.OpenToLAN(bank)
@@ -60,7 +62,7 @@ func (c *demoCommand) Run(e *environment) error {
 	if err != nil {
 		return err
 	}
-	sites, err := c.sites(e.ctx, setup, p, log)
+	sites, err := c.sites(e.ctx, setup, p, letters, log)
 	if err != nil {
 		return errors.Join(err, p.close())
 	}
@@ -85,6 +87,14 @@ func (c *demoCommand) Run(e *environment) error {
 	return err
 }
 
+// demoPost sends to the shop's page, and reads addresses as a real sender does.
+type demoPost struct{ *demo.Post }
+
+// Recipient implements web.Messenger.
+func (demoPost) Recipient(r handoff.Route, text, region string) (handoff.Recipient, error) {
+	return new(message.Sender).Recipient(r, text, region)
+}
+
 // demoConfig is what a configuration file would say.
 func demoConfig(s demo.Setup) *config.Config {
 	return &config.Config{
@@ -103,9 +113,9 @@ func demoConfig(s demo.Setup) *config.Config {
 }
 
 // sites opens the four addresses.
-func (c *demoCommand) sites(ctx context.Context, s demo.Setup, p *portal, log *slog.Logger) ([]site, error) {
+func (c *demoCommand) sites(ctx context.Context, s demo.Setup, p *portal, letters *demo.Post, log *slog.Logger) ([]site, error) {
 	shop, err := demo.NewShop(demo.ShopConfig{
-		PortalURL: s.PublicURL, StandIn: s.StandInURL, AppURL: s.AppURL, Origins: s.Origins(), Key: s.Key, HookSecret: s.HookSecret, Log: log,
+		PortalURL: s.PublicURL, StandIn: s.StandInURL, AppURL: s.AppURL, Origins: s.Origins(), Key: s.Key, HookSecret: s.HookSecret, Post: letters, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -157,6 +167,7 @@ func (c *demoCommand) tell(ctx context.Context, out io.Writer, s demo.Setup) err
   The portal    %s   its links go to %s
   The app       %s   played by a page: paste a code into it
   The platform  %s   a stand-in; calls so far at /_sim/calls
+  Messages      %s/post   what was sent by text message and e-mail: it ends there
   Partner key   %s
 
 A handoff is ready made. Its display: %s
@@ -164,6 +175,6 @@ Be its phone in a terminal:           handoff phone '%s' --finish
 
 %s
 This code is %s. Ctrl-C ends the demonstration.
-`, s.ShopURL, s.PublicURL, s.LinkURL, s.AppURL, s.StandInURL, s.Key.Reveal(), ready.DisplayURL, ready.Link, drawing, about)
+`, s.ShopURL, s.PublicURL, s.LinkURL, s.AppURL, s.StandInURL, s.ShopURL, s.Key.Reveal(), ready.DisplayURL, ready.Link, drawing, about)
 	return err
 }

@@ -612,7 +612,7 @@ func TestDoctorOnDemo(t *testing.T) {
 	}
 	defer p.close()
 	ctx, stop := context.WithCancel(t.Context())
-	sites, err := c.sites(ctx, setup, p, silent)
+	sites, err := c.sites(ctx, setup, p, demo.NewPost(time.Now), silent)
 	if err != nil {
 		t.Fatal(err)
 	}

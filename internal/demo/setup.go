@@ -89,7 +89,7 @@ func (s Setup) bank() partner.Partner {
 		// The stand-in has no risk to tell of: links ask for the number, the QR does not.
 		Confirmation: handoff.ConfirmAuto, CompleteWithin: time.Hour, Retain: 24 * time.Hour,
 		Brand:  partner.Brand{Color: "#0b5fff", ColorDark: "#8ab4ff"},
-		Routes: []handoff.Route{handoff.RouteLink, handoff.RouteTyped, handoff.RouteLocal},
+		Routes: []handoff.Route{handoff.RouteLink, handoff.RouteSMS, handoff.RouteEmail, handoff.RouteTyped, handoff.RouteLocal},
 		Apps: []partner.App{{
 			ID: "main", Name: "Acme", Exchange: handoff.ExchangePortal, CodeMode: handoff.CodeLink,
 			IOS: partner.IOS{AppID: "ABCDE12345.com.example.acme", StoreURL: "https://apps.apple.com/app/id1"},

@@ -20,6 +20,7 @@ type ShopConfig struct {
 	Key       handoff.Secret // its partner key
 	// HookSecret verifies what the portal tells it; empty: it is told nothing.
 	HookSecret handoff.Secret
+	Post       *Post        // where messages end; default: one that gets none
 	HTTP       *http.Client // default: one with timeouts
 	Log        *slog.Logger
 	Now        func() time.Time // default: time.Now
@@ -36,6 +37,7 @@ type Shop struct {
 	origins []string
 	visits  *visits[customer]
 	hooks   *hooks
+	letters *Post
 	bell    *bell
 	serves  http.Handler
 	closed  chan struct{}
@@ -57,6 +59,9 @@ func NewShop(c ShopConfig) (*Shop, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Post == nil {
+		c.Post = NewPost(c.Now)
+	}
 	if len(c.Origins) == 0 {
 		return nil, errors.New("a shop needs an origin")
 	}
@@ -66,16 +71,17 @@ func NewShop(c ShopConfig) (*Shop, error) {
 	}
 	s := &Shop{
 		site: base, portal: c.PortalURL, standIn: c.StandIn, app: c.AppURL, origins: c.Origins,
-		api:    &partnerAPI{portal: c.PortalURL, key: c.Key, http: c.HTTP},
-		visits: newVisits[customer]("demo_shop", c.Now),
-		hooks:  &hooks{secret: c.HookSecret, now: c.Now, byID: make(map[handoff.ID][]told)},
-		bell:   newBell(), closed: make(chan struct{}),
+		api:     &partnerAPI{portal: c.PortalURL, key: c.Key, http: c.HTTP},
+		visits:  newVisits[customer]("demo_shop", c.Now),
+		hooks:   &hooks{secret: c.HookSecret, now: c.Now, byID: make(map[handoff.ID][]told)},
+		letters: c.Post, bell: newBell(), closed: make(chan struct{}),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.home)
 	mux.HandleFunc("POST /open", s.open)
 	mux.HandleFunc("GET /check/{id}", s.check)
 	mux.HandleFunc("GET /done", s.done)
+	mux.HandleFunc("GET /post", s.post)
 	mux.HandleFunc("POST "+hookPath, s.hook)
 	mux.HandleFunc("GET /play", s.wish)
 	mux.HandleFunc("POST /play", s.order)
