@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"html"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -35,21 +36,17 @@ type world struct {
 func fourPorts(t *testing.T) int {
 	t.Helper()
 	for range 50 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := first.Addr().(*net.TCPAddr).Port
-		free := true
-		for i := 1; i < 4 && free; i++ {
-			ln, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port+i))
+		// Below those that the system gives away: a connection of somebody else's may
+		// have any of them.
+		first, free := 20_000+4*rand.IntN(3000), true
+		for i := 0; i < 4 && free; i++ {
+			ln, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(first+i))
 			if free = err == nil; free {
 				ln.Close()
 			}
 		}
-		first.Close()
 		if free {
-			return port
+			return first
 		}
 	}
 	t.Fatal("no four free ports in a row")
