@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"runtime"
@@ -93,9 +95,13 @@ func watch(ctx context.Context, host string, in io.Reader, out io.Writer) error 
 
 // follow opens a stream and reads its first event.
 func follow(ctx context.Context, host, path string) (net.Conn, error) {
+	host, secure := strings.CutPrefix(host, "tls:")
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", host)
 	if err != nil {
 		return nil, err
+	}
+	if secure {
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
 	}
 	k := &kept{Conn: conn, r: bufio.NewReaderSize(conn, 2<<10)}
 	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\nAccept: text/event-stream\r\nAccept-Language: en-GB,en;q=0.9\r\n"+
@@ -120,7 +126,8 @@ func follow(ctx context.Context, host, path string) (net.Conn, error) {
 // BenchmarkIdleViewer measures the memory that a display takes while it is open
 // and nothing happens: what the server's process has more of, as the kernel
 // counts it, with -viewers displays of as many handoffs open than with none. Free
-// memory is given back before both. Beside it stands a bare Echo handler that
+// memory is given back before both. The same is measured where net/http keeps the
+// streams, without TLS and with it. Beside it stands a bare Echo handler that
 // sends one event and waits. It measures once, whatever -benchtime says.
 func BenchmarkIdleViewer(b *testing.B) {
 	if testing.Short() {
@@ -138,18 +145,17 @@ func BenchmarkIdleViewer(b *testing.B) {
 		})
 	})
 	plain := openViewers(b, bare, func(int) string { return "/events" })
-	w := newWorld(b, quiet(b))
-	paths := make([]string, *viewers)
-	desk := w.person(desktop)
-	for i := range paths {
-		display := w.create().DisplayURL
-		if a := desk.get(display + "/status"); a.StatusCode != http.StatusOK { // makes the first start, and draws nothing
-			b.Fatalf("GET %s = %d, want 200", a.url.Path, a.StatusCode)
-		}
-		paths[i] = strings.TrimPrefix(display, w.public) + "/events"
-	}
-	http.DefaultClient.CloseIdleConnections()
-	ours := openViewers(b, strings.TrimPrefix(w.public, "http://"), func(i int) string { return paths[i] })
+	ours := openDisplays(b, newWorld(b, quiet(b)), "")
+	byNet := openDisplays(b, newWorld(b, quiet(b), func(s *setting) { s.way = wayPlain }), "")
+	secured := newWorld(b, quiet(b))
+	front := httptest.NewUnstartedServer(nil)
+	front.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Host = secured.listen // the host that it is known by
+		secured.server.Handler.ServeHTTP(w, r)
+	})
+	front.StartTLS()
+	b.Cleanup(front.Close)
+	byTLS := openDisplays(b, secured, "tls:"+front.Listener.Addr().String())
 	b.ReportMetric(0, "ns/op") // means nothing here
 	b.ReportMetric(float64(*viewers), "viewers")
 	b.ReportMetric(ours.bytes, "RSS-B/viewer")
@@ -158,6 +164,8 @@ func BenchmarkIdleViewer(b *testing.B) {
 	b.ReportMetric(plain.bytes, "echo-RSS-B/viewer")
 	b.ReportMetric(plain.stack, "echo-stack-B/viewer")
 	b.ReportMetric(ours.bytes/plain.bytes, "x-echo-RSS")
+	b.ReportMetric(byNet.bytes, "net/http-RSS-B/viewer")
+	b.ReportMetric(byTLS.bytes, "TLS-RSS-B/viewer")
 	if *hold > 0 {
 		b.ReportMetric(ours.cpu*100, "%-of-a-core")
 	}
@@ -169,6 +177,26 @@ type held struct {
 	stack      float64 // of these, goroutines' stacks
 	goroutines float64 // for each
 	cpu        float64 // of one core, for all together, while they are held
+}
+
+// openDisplays opens a display of each of many handoffs; host is where, if not at
+// the world's own address.
+func openDisplays(b *testing.B, w *world, host string) held {
+	b.Helper()
+	paths := make([]string, *viewers)
+	desk := w.person(desktop)
+	for i := range paths {
+		display := w.create().DisplayURL
+		if a := desk.get(display + "/status"); a.StatusCode != http.StatusOK { // makes the first start, and draws nothing
+			b.Fatalf("GET %s = %d, want 200", a.url.Path, a.StatusCode)
+		}
+		paths[i] = strings.TrimPrefix(display, w.public) + "/events"
+	}
+	http.DefaultClient.CloseIdleConnections()
+	if host == "" {
+		host = w.listen
+	}
+	return openViewers(b, host, func(i int) string { return paths[i] })
 }
 
 // openViewers has another process open the streams, and closes them again.
