@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -24,9 +25,13 @@ func eager() []string { return []string{"GOGC=10"} }
 // shown is how often each side is told something, with all streams open.
 const shown = 10
 
+// perDisplay is how many streams of one display are opened: a page may ask for no
+// more than so much in a minute.
+const perDisplay = 400
+
 // measureViewers opens displays, each of another handoff, and looks at the
-// server's memory; then as many streams of one display, and how long after a press of
-// a button the last of them has the event. Beside it stand streams of net/http.
+// server's memory; then as many streams of a few displays, and how long after a press
+// of a button on each the last stream has the event. Beside it stand streams of net/http.
 func measureViewers(ctx context.Context, b *bench) ([]row, error) {
 	var files unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
@@ -100,12 +105,16 @@ func (b *bench) portalViewers(ctx context.Context, size *int) (l looked, err err
 	}
 	l.each = float64(after-before) / float64(b.viewers)
 	open.close()
-	if err := open.open(ctx, b.viewers, func(int) []byte { return ask(paths[0]) }); err != nil {
+	few := paths[:(b.viewers+perDisplay-1)/perDisplay]
+	if err := open.open(ctx, b.viewers, func(i int) []byte { return ask(few[i%len(few)]) }); err != nil {
 		return l, err
 	}
-	renew := []byte("POST " + paths[0] + "/renew HTTP/1.1\r\nHost: " + p.address + "\r\nOrigin: http://" + p.address +
-		"\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 0\r\n\r\n")
-	l.last, err = open.last(ctx, renew)
+	var renew []byte
+	for _, path := range few {
+		renew = append(renew, "POST "+path+"/renew HTTP/1.1\r\nHost: "+p.address+"\r\nOrigin: http://"+p.address+
+			"\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 0\r\n\r\n"...)
+	}
+	l.last, err = open.last(ctx, renew, len(few))
 	*size = open.size
 	return l, err
 }
@@ -134,7 +143,7 @@ func (b *bench) plainViewers(ctx context.Context, size int) (l looked, err error
 		return l, err
 	}
 	l.each = float64(after-before) / float64(b.viewers)
-	l.last, err = open.last(ctx, request("POST /tell"))
+	l.last, err = open.last(ctx, request("POST /tell"), 1)
 	return l, err
 }
 
@@ -250,31 +259,34 @@ func (w *watchers) await(ctx context.Context, states int) error {
 	return nil
 }
 
-// last has a request tell all streams something, several times, and returns how
+// last has some requests tell all streams something, several times, and returns how
 // long it took until the last one had it: the median, in seconds.
-func (w *watchers) last(ctx context.Context, request []byte) (float64, error) {
+func (w *watchers) last(ctx context.Context, requests []byte, n int) (float64, error) {
 	tell, err := new(net.Dialer).DialContext(ctx, "tcp", w.address)
 	if err != nil {
 		return 0, err
 	}
 	defer tell.Close()
-	answer := make([]byte, 64<<10)
+	answers := bufio.NewReader(tell)
 	var took []float64
 	for range shown {
 		begin := time.Now()
-		if _, err := tell.Write(request); err != nil {
+		if _, err := tell.Write(requests); err != nil {
 			return 0, err
 		}
 		if err := w.await(ctx, len(w.fds)); err != nil {
 			return 0, err
 		}
 		took = append(took, time.Since(begin).Seconds())
-		n, err := tell.Read(answer)
-		if err != nil {
-			return 0, err
-		}
-		if status, err := statusOf(answer[:n]); err != nil || status >= http.StatusBadRequest {
-			return 0, fmt.Errorf("what tells the streams is answered with %.200q", answer[:n])
+		for range n {
+			answer, err := http.ReadResponse(answers, nil)
+			if err != nil {
+				return 0, err
+			}
+			_ = answer.Body.Close() // it has none
+			if answer.StatusCode >= http.StatusBadRequest {
+				return 0, fmt.Errorf("what tells the streams is answered with %s", answer.Status)
+			}
 		}
 	}
 	return median(took), nil
