@@ -45,8 +45,8 @@ func measureViewers(ctx context.Context, b *bench) ([]row, error) {
 	size := 0
 	for range b.rounds {
 		our, err := b.portalViewers(ctx, &size)
-		if err != nil {
-			return nil, err
+		if err != nil { // a limit of the portal's or the machine's: the other rows are worth having
+			return []row{{what: what, goal: "≤ 4 KB of RSS, ≤ 1/6", absent: err.Error()}}, ctx.Err()
 		}
 		their, err := b.plainViewers(ctx, size)
 		if err != nil {
