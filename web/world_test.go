@@ -45,6 +45,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/store/boltstore"
 	"github.com/handoff-portal/handoff/internal/store/memstore"
 	"github.com/handoff-portal/handoff/internal/store/redisstore"
+	"github.com/handoff-portal/handoff/internal/store/storetest"
 	taking "github.com/handoff-portal/handoff/internal/stream"
 	"github.com/handoff-portal/handoff/internal/traces"
 	"github.com/handoff-portal/handoff/web"
@@ -221,6 +222,9 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 		w.store = file
 	default:
 		w.store = memstore.New()
+		if _, measured := t.(*testing.B); !measured {
+			w.store = storetest.Unwritten(t, w.store)
+		}
 	}
 	if s.wrap != nil {
 		w.store = s.wrap(w.store)

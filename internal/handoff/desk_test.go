@@ -11,6 +11,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/keyring"
 	"github.com/handoff-portal/handoff/internal/store/memstore"
+	"github.com/handoff-portal/handoff/internal/store/storetest"
 )
 
 // The people and programs of the stories.
@@ -62,7 +63,7 @@ func newDesk(t *testing.T) *desk {
 	}
 	d := &desk{t: t, up: newUpstream(), vault: keys}
 	d.store = &examined{
-		Store: memstore.New(), notified: make(map[handoff.ID]int), latest: make(map[handoff.ID]handoff.Handoff),
+		Store: storetest.Unwritten(t, memstore.New()), notified: make(map[handoff.ID]int), latest: make(map[handoff.ID]handoff.Handoff),
 		found:       func(id handoff.ID, breach string) { t.Errorf("%s: %s", id, breach) },
 		confirmable: func(handoff.Hash) bool { return true },
 	}

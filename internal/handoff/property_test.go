@@ -24,6 +24,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/store/memstore"
 	"github.com/handoff-portal/handoff/internal/store/record"
 	"github.com/handoff-portal/handoff/internal/store/redisstore"
+	"github.com/handoff-portal/handoff/internal/store/storetest"
 )
 
 var (
@@ -55,7 +56,11 @@ func TestWalks(t *testing.T) {
 			t.Run(strconv.Itoa(share), func(t *testing.T) {
 				t.Parallel()
 				for i := share; i < *walks && !t.Failed(); i += shares {
-					found := walkOnce(t, first+uint64(i), inMemory)
+					store := inMemory
+					if i < 10*shares {
+						store = func() handoff.Store { return storetest.Unwritten(t, memstore.New()) }
+					}
+					found := walkOnce(t, first+uint64(i), store)
 					mu.Lock()
 					for s, n := range found {
 						reached[s] += n

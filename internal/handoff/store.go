@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Store keeps handoffs. Implementations are safe for concurrent use, hand out
-// values that share no memory with what they keep, and lose nothing they have
-// acknowledged.
+// Store keeps handoffs. Implementations are safe for concurrent use, and lose
+// nothing they have acknowledged. What a handoff that they hand out refers to may be
+// shared with everybody who asks: nobody writes to it, nor to what a store was given.
 //
 // The contract is one that a single compare-and-set on one record can keep:
 // the entries behind Lookup, List and Due may be written before the record they

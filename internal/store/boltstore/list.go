@@ -25,7 +25,7 @@ func (s *Store) List(ctx context.Context, q handoff.Query) (handoff.Page, error)
 			index, prefix = r.instances, instancePrefix(q.Partner, q.Instance)
 		}
 		var err error
-		page, err = record.Collect(q, func(yield func(place, rec []byte) bool) {
+		page, err = s.known.Collect(q, func(yield func(place, rec []byte) bool) {
 			c := index.Cursor()
 			start := append(bytes.Clone(prefix), after...)
 			k, _ := c.Seek(start)

@@ -20,7 +20,11 @@ func (s *Store) Create(ctx context.Context, h handoff.Handoff) error {
 		if w.records.Get([]byte(h.ID)) != nil {
 			return handoff.Errorf(handoff.CodeConflict, "there is a handoff with this id already")
 		}
-		return w.replace(h.ID, nil, is, rec)
+		if err := w.replace(h.ID, nil, is, rec); err != nil {
+			return err
+		}
+		s.known.Remember(rec, h)
+		return nil
 	})
 }
 
@@ -39,7 +43,7 @@ func (s *Store) Update(ctx context.Context, id handoff.ID, fn func(handoff.Hando
 		if err != nil {
 			return fmt.Errorf("reading handoff %s: %w", id, err)
 		}
-		was, err := record.Unmarshal(rec)
+		was, _, err := s.known.Unmarshal(id, rec)
 		if err != nil {
 			return fmt.Errorf("reading handoff %s: %w", id, err)
 		}
@@ -60,6 +64,7 @@ func (s *Store) Update(ctx context.Context, id handoff.ID, fn func(handoff.Hando
 			if err := w.replace(id, &stored{was, due}, &stored{next, nextDue}, nextRec); err != nil {
 				return err
 			}
+			s.known.Remember(nextRec, next)
 		}
 		saved = next
 		return nil
@@ -81,7 +86,7 @@ func (s *Store) Delete(ctx context.Context, id handoff.ID) error {
 		if err != nil {
 			return fmt.Errorf("reading handoff %s: %w", id, err)
 		}
-		was, err := record.Unmarshal(rec)
+		was, _, err := s.known.Unmarshal(id, rec)
 		if err != nil {
 			return fmt.Errorf("reading handoff %s: %w", id, err)
 		}

@@ -113,7 +113,7 @@ func (r handoffRecord) handoff() handoff.Handoff {
 
 // each converts a slice, nil to nil.
 func each[A, B any](from []A, convert func(A) B) []B {
-	if from == nil {
+	if len(from) == 0 {
 		return nil
 	}
 	to := make([]B, len(from))

@@ -64,28 +64,38 @@ func Start(q handoff.Query) ([]byte, error) {
 // place, in order, beginning after Start's. It stops when it has seen one match
 // more than fits, which tells whether there is a next page, or MaxExamined
 // records. An entry without a record has nil in its place.
-func Collect(q handoff.Query, entries iter.Seq2[[]byte, []byte]) (handoff.Page, error) {
+func (c *Cache) Collect(q handoff.Query, entries iter.Seq2[[]byte, []byte]) (handoff.Page, error) {
+	return Collect(q, entries, func(place, raw []byte) (handoff.Handoff, bool, error) {
+		if raw == nil || len(place) < TimeSize {
+			return handoff.Handoff{}, false, nil
+		}
+		h, _, err := c.Unmarshal(handoff.ID(place[TimeSize:]), raw)
+		return h, true, err
+	})
+}
+
+// Collect is Cache.Collect of what else can be read as handoffs. read may say that
+// there is none.
+func Collect[E any](q handoff.Query, entries iter.Seq2[[]byte, E], read func(place []byte, e E) (handoff.Handoff, bool, error)) (handoff.Page, error) {
 	var page handoff.Page
 	var last []byte
 	examined := 0
-	for place, raw := range entries {
+	for place, e := range entries {
 		if examined == MaxExamined {
 			page.Next = Cursor(last)
 			break
 		}
 		examined++
-		if raw != nil {
-			h, err := Unmarshal(raw)
-			if err != nil {
-				return handoff.Page{}, err
+		h, ok, err := read(place, e)
+		if err != nil {
+			return handoff.Page{}, err
+		}
+		if ok && q.Matches(h) && slices.Equal(Place(h), place) {
+			if len(page.Items) == q.Limit {
+				page.Next = Cursor(Place(page.Items[q.Limit-1]))
+				break
 			}
-			if q.Matches(h) && slices.Equal(Place(h), place) {
-				if len(page.Items) == q.Limit {
-					page.Next = Cursor(Place(page.Items[q.Limit-1]))
-					break
-				}
-				page.Items = append(page.Items, h)
-			}
+			page.Items = append(page.Items, h)
 		}
 		last = append(last[:0], place...)
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
-	"github.com/handoff-portal/handoff/internal/store/record"
 )
 
 // begin bounds a call, and refuses one whose caller is gone already.
@@ -47,7 +46,7 @@ func unavailable(err error) error {
 }
 
 // decode reads the fields of a record's hash.
-func decode(id handoff.ID, fields []any) (held, error) {
+func (s *Store) decode(id handoff.ID, fields []any) (held, error) {
 	var h held
 	var stamps, until string
 	for i, to := range []*string{&h.record, &h.due, &stamps, &until} {
@@ -58,7 +57,7 @@ func decode(id handoff.ID, fields []any) (held, error) {
 		*to = text
 	}
 	var err error
-	if h.handoff, err = record.Unmarshal([]byte(h.record)); err != nil {
+	if h.handoff, _, err = s.known.Unmarshal(id, []byte(h.record)); err != nil {
 		return held{}, fmt.Errorf("reading handoff %s: %w", id, err)
 	}
 	if h.until, err = strconv.ParseInt(until, 10, 64); err != nil || len(stamps) < stampSize {

@@ -40,7 +40,7 @@ func (s *Store) List(ctx context.Context, q handoff.Query) (handoff.Page, error)
 		from = "(" + string(after)
 	}
 	var failed error
-	page, err := record.Collect(q, func(yield func(place, rec []byte) bool) {
+	page, err := s.known.Collect(q, func(yield func(place, rec []byte) bool) {
 		// The first lot is what fills a page without a filter, and tells of a next.
 		for count := int64(q.Limit) + 1; ; count = 250 {
 			var lot []entry

@@ -60,6 +60,7 @@ const shards = 16
 type Store struct {
 	client redis.UniversalClient
 	prefix string
+	known  record.Cache
 	decoy  string
 	turns  turns
 	script scripts
@@ -148,14 +149,16 @@ func (s *Store) Get(ctx context.Context, id handoff.ID) (handoff.Handoff, error)
 	if err != nil {
 		return handoff.Handoff{}, fault(ctx, err)
 	}
-	return record.Unmarshal([]byte(raw))
+	h, _, err := s.known.Unmarshal(id, []byte(raw))
+	return h, err
 }
 
 // nobody is the id that a key leads to which leads nowhere.
 const nobody = handoff.ID("ho_0000000000000000000000")
 
 // Lookup implements handoff.Store. A key that never was costs the same two
-// questions and the decoding of a record, of one that is nobody's.
+// questions and the decoding of a record, of one that is nobody's; one that is costs
+// no more.
 func (s *Store) Lookup(ctx context.Context, key handoff.Key) (handoff.Handoff, error) {
 	ctx, cancel, err := begin(ctx)
 	if err != nil {
@@ -172,15 +175,18 @@ func (s *Store) Lookup(ctx context.Context, key handoff.Key) (handoff.Handoff, e
 	raw, err := s.client.HGet(ctx, s.recordKey(id), fieldRecord).Result()
 	switch {
 	case isNil(err):
-		raw = s.decoy
+		if _, err := record.Unmarshal([]byte(s.decoy)); err != nil {
+			return handoff.Handoff{}, err
+		}
+		return handoff.Handoff{}, notFound()
 	case err != nil:
 		return handoff.Handoff{}, fault(ctx, err)
 	}
-	h, err := record.Unmarshal([]byte(raw))
+	h, keys, err := s.known.Unmarshal(id, []byte(raw))
 	if err != nil {
 		return handoff.Handoff{}, err
 	}
-	if !slices.Contains(h.Keys(), key) {
+	if !slices.Contains(keys, key) {
 		return handoff.Handoff{}, notFound()
 	}
 	return h, nil
@@ -192,7 +198,7 @@ func (s *Store) read(ctx context.Context, id handoff.ID) (held, error) {
 	if err != nil {
 		return held{}, fault(ctx, err)
 	}
-	return decode(id, fields)
+	return s.decode(id, fields)
 }
 
 func notFound() error { return handoff.Errorf(handoff.CodeNotFound, "no such handoff") }

@@ -98,6 +98,7 @@ func (s *Store) Create(ctx context.Context, h handoff.Handoff) error {
 	case err != nil:
 		return err // it may be there, so what leads to it stays
 	case said == saidDone:
+		s.known.Remember(rec, h)
 		return nil
 	}
 	s.undo(ctx, r)
@@ -199,11 +200,12 @@ func (s *Store) change(ctx context.Context, r *reservation, was held, next hando
 	}
 	switch said {
 	case saidDone:
+		s.known.Remember(rec, next)
 		r.release(ctx, &next)
 		s.letGo(ctx, was.handoff, next)
 		return nil, nil //nolint:nilnil // saved, and nobody came in between
 	case saidTaken:
-		found, err := decode(next.ID, fields)
+		found, err := s.decode(next.ID, fields)
 		return &found, err
 	case saidGone:
 		r.release(ctx, nil)

@@ -28,7 +28,6 @@ func Run(t *testing.T, open func(t *testing.T) handoff.Store) {
 		{"UpdateMovesKeys", updateMovesKeys},
 		{"UpdateKeyTaken", updateKeyTaken},
 		{"Delete", deleteForgets},
-		{"SharesNoMemory", sharesNoMemory},
 		{"CancelledContext", cancelledContext},
 		{"OnlyOneClaimWins", onlyOneClaimWins},
 		{"NoUpdateIsLost", noUpdateIsLost},
