@@ -24,6 +24,7 @@ type display struct {
 	*site
 	cookies *phoneCookies
 	buffers sync.Pool // of *[]byte, for pages
+	paths   sync.Pool // of *[]byte, for codes
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -237,9 +238,20 @@ func returnURL(h handoff.Handoff) string {
 	return u.String()
 }
 
+// agent is what a browser says of itself.
+type agent struct{ name, brands, mobile, platform string }
+
 // visitor is the browser of a request.
 func (s *site) visitor(c echo.Context) handoff.Browser {
-	b := applink.ParseBrowser(c.Request().UserAgent(), c.Request().Header)
+	h := c.Request().Header
+	a := agent{h.Get("User-Agent"), h.Get("Sec-Ch-Ua"), h.Get("Sec-Ch-Ua-Mobile"), h.Get("Sec-Ch-Ua-Platform")}
+	b, ok := s.browsers.Get(a)
+	if !ok {
+		b = applink.ParseBrowser(a.name, h)
+		if len(a.name)+len(a.brands)+len(a.mobile)+len(a.platform) <= rememberedSize {
+			s.browsers.Put(a, b)
+		}
+	}
 	b.Country = s.country(c.Request())
 	return b
 }
@@ -267,6 +279,21 @@ func (d *display) show(c echo.Context) error {
 		return err
 	}
 	return d.answer(c, status, h.Partner, v)
+}
+
+// drawn is a link as the QR of a display.
+func (d *display) drawn(link string) (templates.QR, error) {
+	code, err := qr.Encode(link)
+	if err != nil {
+		return templates.QR{}, err
+	}
+	buf, ok := d.paths.Get().(*[]byte)
+	if !ok {
+		buf = new([]byte)
+	}
+	defer d.paths.Put(buf)
+	*buf = code.AppendPath((*buf)[:0])
+	return templates.QR{Path: string(*buf), ViewBox: viewBox(code.Size())}, nil
 }
 
 // answer sends a display, compressed for whoever can read that.
@@ -370,7 +397,7 @@ func (d *display) view(c echo.Context, h handoff.Handoff) (templates.Display, er
 	content, err := d.content(h)
 	switch code := handoff.CodeOf(err); {
 	case err == nil:
-		if v.QR, err = drawn(content); err != nil {
+		if v.QR, err = d.drawn(content); err != nil {
 			return v, err
 		}
 	case code != handoff.CodeConflict && code != handoff.CodeGone && code != handoff.CodeNotFound:

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -135,7 +136,7 @@ func (s *site) answerError(err error, c echo.Context) {
 	}
 	retryAfter(c, e)
 	if !isAPI(c) && c.Response().Header().Get("Content-Security-Policy") == "" { // before a group's own headers
-		s.setPageHeaders(c.Response().Header(), s.policy("'none'"))
+		maps.Copy(c.Response().Header(), s.forPages)
 	}
 	var sent error
 	switch {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
@@ -85,9 +86,11 @@ func guideHeaders(s *site) echo.MiddlewareFunc {
 }
 
 func (s *site) headersWith(policy string) echo.MiddlewareFunc {
+	prepared := make(http.Header)
+	s.setPageHeaders(prepared, policy)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			s.setPageHeaders(c.Response().Header(), policy)
+			maps.Copy(c.Response().Header(), prepared) // setting one later puts another in its place
 			return next(c)
 		}
 	}
@@ -126,7 +129,12 @@ func (s *site) allowFrame(c echo.Context, parent string) error {
 		return nil
 	}
 	header := c.Response().Header()
-	header.Set("Content-Security-Policy", s.policy(parent))
+	policy, ok := s.policies.Get(parent)
+	if !ok {
+		policy = s.policy(parent)
+		s.policies.Put(parent, policy)
+	}
+	header.Set("Content-Security-Policy", policy)
 	header.Del("X-Frame-Options")
 	header.Set("Cross-Origin-Resource-Policy", "cross-origin") // a parent may require it (COEP)
 	return nil

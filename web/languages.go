@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
@@ -22,17 +23,34 @@ func (s *site) language(c echo.Context, locale string) i18n.Lang {
 	if lang, ok := s.chosen(c); ok {
 		return lang
 	}
-	return s.catalog.Match(locale, c.Request().Header.Get("Accept-Language"))
+	w := wanted{locale, c.Request().Header.Get("Accept-Language")}
+	lang, ok := s.matched.Get(w)
+	if !ok {
+		lang = s.catalog.Match(w.locale, w.accept)
+		if len(w.locale)+len(w.accept) <= rememberedSize {
+			s.matched.Put(w, lang)
+		}
+	}
+	return lang
 }
+
+// wanted is what is said of the language: by the partner, and by the browser.
+type wanted struct{ locale, accept string }
 
 // chosen is the language in the address, or in that of the page that asks: its
 // forms, its stream and the pages it leads to. Our Referrer-Policy has browsers
 // name it to ourselves, and to nobody else.
 func (s *site) chosen(c echo.Context) (i18n.Lang, bool) {
-	if lang, ok := s.catalog.Has(c.QueryParam(langParam)); ok {
-		return lang, true
+	if c.Request().URL.RawQuery != "" {
+		if lang, ok := s.catalog.Has(c.QueryParam(langParam)); ok {
+			return lang, true
+		}
 	}
-	from, err := url.Parse(c.Request().Referer())
+	referer := c.Request().Referer()
+	if !strings.Contains(referer, "?") {
+		return "", false
+	}
+	from, err := url.Parse(referer)
 	if err != nil || from.Host != s.public.Host {
 		return "", false
 	}

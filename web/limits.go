@@ -82,7 +82,7 @@ func countryOf(proxies []netip.Prefix, header string) func(*http.Request) string
 func (s *site) network(c echo.Context) string { return limit.Network(s.address(c.Request())) }
 
 // sharedSpace is what carriers number their customers with (RFC 6598).
-const sharedSpace = "100.64.0.0/10"
+func sharedSpace() netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64}), 10) }
 
 // seenFrom is the network a request comes from, as it is told apart from others;
 // empty for an address that says nothing of where somebody is, such as one of a
@@ -93,7 +93,7 @@ func (s *site) seenFrom(c echo.Context) handoff.Secret {
 		return ""
 	}
 	a = a.Unmap()
-	if !a.IsGlobalUnicast() || a.IsPrivate() || netip.MustParsePrefix(sharedSpace).Contains(a) {
+	if !a.IsGlobalUnicast() || a.IsPrivate() || sharedSpace().Contains(a) {
 		return ""
 	}
 	return handoff.Secret(s.network(c))

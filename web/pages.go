@@ -27,7 +27,7 @@ func render(c echo.Context, status int, page templ.Component) error {
 // page is what every page has, for whoever asks and nobody's handoff.
 func (s *site) page(c echo.Context) templates.Page {
 	lang := s.language(c, "")
-	return templates.Page{T: s.catalog.Printer(lang, nil), Assets: s.pageAssets(), Languages: s.languages(c, lang), Demo: s.demo}
+	return templates.Page{T: s.catalog.Printer(lang, nil), Assets: s.files, Languages: s.languages(c, lang), Demo: s.demo}
 }
 
 func (s *site) pageAssets() templates.Assets {
@@ -49,7 +49,7 @@ func (s *site) pageOf(c echo.Context, h handoff.Handoff) templates.Page {
 
 // pageIn is the same in a language, without what only a request can say.
 func (s *site) pageIn(lang i18n.Lang, h handoff.Handoff) templates.Page {
-	p := templates.Page{T: s.catalog.Printer(lang, nil), Assets: s.pageAssets(), Demo: s.demo}
+	p := templates.Page{T: s.catalog.Printer(lang, nil), Assets: s.files, Demo: s.demo}
 	owner, ok := s.partners.ByID(h.Partner)
 	if !ok {
 		return p

@@ -21,7 +21,7 @@ func addRoutes(e *echo.Echo, s *site, frame time.Duration, association applink.A
 	told := &reports{site: s}
 
 	e.Pre(s.identifyRequest, s.onlyOverTLS)
-	e.Use(s.logRequests(), s.recoverPanics, s.knownHosts)
+	e.Use(s.logRequests, s.recoverPanics, s.knownHosts)
 
 	// Partner API: JSON in, JSON or problem+json out.
 	v1 := e.Group("/v1", answersJSON, middleware.BodyLimit("64K"), s.publicHost)

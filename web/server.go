@@ -20,6 +20,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/i18n"
 	"github.com/handoff-portal/handoff/internal/limit"
 	"github.com/handoff-portal/handoff/internal/partner"
+	"github.com/handoff-portal/handoff/internal/recent"
 	"github.com/handoff-portal/handoff/internal/stream"
 	"github.com/handoff-portal/handoff/static"
 	"github.com/handoff-portal/handoff/templates"
@@ -103,7 +104,20 @@ type site struct {
 	observe   func(method, route string, status int, took time.Duration, stream bool)
 	messenger Messenger
 	viewers   *viewers
+
+	files    templates.Assets // of every page
+	forPages http.Header      // what every page has; its values are never written to
+	policies *recent.Map[string, string]
+	browsers *recent.Map[agent, handoff.Browser]
+	matched  *recent.Map[wanted, i18n.Lang]
 }
+
+// remembered is how much the server remembers of what browsers say of themselves:
+// people's browsers are few, and what is longer than any of theirs is read anew.
+const (
+	remembered     = 1000
+	rememberedSize = 1 << 10
+)
 
 // New returns the handler of both hosts. Faults are those of the configuration:
 // a colour, a host, an association file over its size.
@@ -147,6 +161,10 @@ func New(c Config) (http.Handler, error) {
 		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe,
 		country: countryOf(c.TrustedProxies, c.CountryHeader), examines: c.Examines, messenger: c.Messenger,
 	}
+	s.files = s.pageAssets()
+	s.forPages = make(http.Header)
+	s.setPageHeaders(s.forPages, s.policy("'none'"))
+	s.policies, s.browsers, s.matched = recent.New[string, string](remembered), recent.New[agent, handoff.Browser](remembered), recent.New[wanted, i18n.Lang](remembered)
 	s.viewers = newViewers(s, c.Changes, c.Poller)
 	docs, err := guide.New(guide.Config{Public: c.Public, Link: c.Link, Assets: assets, Embed: embed, Document: openapi.For(c.Public, c.Link), Demo: c.Demo})
 	if err != nil {

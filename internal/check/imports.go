@@ -26,6 +26,7 @@ func house() map[string][]string {
 		phone    = "internal/phone"
 		platform = "internal/platform"
 		qr       = "internal/qr"
+		recent   = "internal/recent"
 		record   = "internal/store/record"
 		reqctx   = "internal/reqctx"
 		sim      = "internal/platform/platformsim"
@@ -45,11 +46,12 @@ func house() map[string][]string {
 		applink:                     {domain, partner},
 		"internal/attest":           {domain, "internal/keyring"},
 		"internal/egress":           {},
-		"internal/keyring":          {domain},
+		"internal/keyring":          {domain, recent},
 		"internal/limit":            {},
 		"internal/metrics":          {domain},
 		"internal/operator":         {domain},
-		record:                      {domain},
+		record:                      {domain, recent},
+		recent:                      {},
 		"internal/store/memstore":   {domain, record},
 		"internal/store/boltstore":  {domain, record},
 		"internal/store/redisstore": {domain, record},
@@ -68,7 +70,7 @@ func house() map[string][]string {
 		"internal/demo":             {domain, partner, phone, sim},
 		"internal/doctor":           {config, domain, partner, applink, platform, message},
 		reqctx:                      {},
-		"web":                       {domain, partner, applink, qr, i18n, reqctx, "internal/limit", "internal/stream", "templates", "static", "web/openapi", "web/guide"},
+		"web":                       {domain, partner, applink, qr, i18n, recent, reqctx, "internal/limit", "internal/stream", "templates", "static", "web/openapi", "web/guide"},
 		"web/guide":                 {domain, "static", "web/openapi"}, // pages of an audience of its own
 		"web/openapi":               {},
 		"templates":                 {i18n},

@@ -124,6 +124,7 @@ func readTongue(fsys fs.FS, name string) (*tongue, error) {
 		return nil, err
 	}
 	t := &tongue{lang: Lang(base), tag: tag, rtl: rightToLeft(tag), messages: make(map[string]message, len(entries))}
+	counts := categories(tag)
 	for key, value := range entries {
 		var text string
 		switch key {
@@ -150,7 +151,7 @@ func readTongue(fsys fs.FS, name string) (*tongue, error) {
 			}
 			continue
 		}
-		m, err := parseMessage(value, categories(tag))
+		m, err := parseMessage(value, counts)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key, err)
 		}

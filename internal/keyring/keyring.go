@@ -8,6 +8,7 @@
 package keyring
 
 import (
+	"crypto/cipher"
 	"crypto/ed25519"
 	"crypto/hkdf"
 	"crypto/rand"
@@ -20,6 +21,7 @@ import (
 	"strings"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/recent"
 )
 
 var _ handoff.Vault = (*Keyring)(nil)
@@ -33,7 +35,28 @@ const idSize = 4
 // Keyring holds the server keys. It is safe for concurrent use.
 type Keyring struct {
 	keys []serverKey // newest first, never empty
+
+	// What was derived lately. A page that is shown again and again opens the same
+	// codes and signs the same handoff's frames.
+	sealers *recent.Map[labelled, cipher.AEAD]
+	frames  *recent.Map[framing, []byte]
 }
+
+// labelled is what the key of a seal is derived from, besides the server key with
+// this id; framing is that of a handoff's frames.
+type (
+	labelled struct {
+		key   string
+		label handoff.Label
+	}
+	framing struct {
+		key string
+		id  handoff.ID
+	}
+)
+
+// derivedSize is how many derived keys are kept at least, of each kind.
+const derivedSize = 4096
 
 // serverKey is what is derived from one server key for each job.
 type serverKey struct {
@@ -52,7 +75,7 @@ func New(keys []handoff.Secret) (*Keyring, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("no server key is given: at least one is needed")
 	}
-	k := &Keyring{}
+	k := &Keyring{sealers: recent.New[labelled, cipher.AEAD](derivedSize), frames: recent.New[framing, []byte](derivedSize)}
 	var faults []error
 	seen := make(map[string]int)
 	for i, text := range keys {

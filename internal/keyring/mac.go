@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
 	"strings"
@@ -34,8 +33,23 @@ func (k *Keyring) FrameMAC(keyID string, id handoff.ID, reference handoff.Secret
 	}
 	m := appendField([]byte{frameVersion}, reference.Reveal())
 	m = appendField(m, string(binary.BigEndian.AppendUint64(nil, uint64(frame)))) //nolint:gosec // negative ones wrap round, and stay distinct
-	sum := sum(derive(key.frame, []byte(id), frameUse, keySize), m)
-	return base32.NewEncoding(crockford).EncodeToString(sum)[:frameSize], true
+	of := framing{keyID, id}
+	frameKey, ok := k.frames.Get(of)
+	if !ok {
+		frameKey = derive(key.frame, []byte(id), frameUse, keySize)
+		k.frames.Put(of, frameKey)
+	}
+	return encodeFrame(sum(frameKey, m)), true
+}
+
+// encodeFrame is the first 50 bits of a MAC in Crockford's base 32.
+func encodeFrame(sum []byte) string {
+	bits := binary.BigEndian.Uint64(sum)
+	var text [frameSize]byte
+	for i := range text {
+		text[i] = crockford[bits>>(64-5*(i+1))&31]
+	}
+	return string(text[:])
 }
 
 // Sign implements handoff.Vault. The MAC is HMAC-SHA256 over label and value,

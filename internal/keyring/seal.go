@@ -26,7 +26,7 @@ var errOpen = errors.New("what was sealed does not open under this label with an
 // Seal implements handoff.Vault.
 func (k *Keyring) Seal(l handoff.Label, plain []byte) handoff.Sealed {
 	key := k.keys[0]
-	return seal(key.id, sealKey(key, l), l, plain)
+	return seal(key.id, k.sealerOf(key, l), l, plain)
 }
 
 // Open implements handoff.Vault.
@@ -35,14 +35,14 @@ func (k *Keyring) Open(l handoff.Label, s handoff.Sealed) ([]byte, error) {
 	if !ok {
 		return nil, errOpen
 	}
-	return open(sealKey(key, l), l, s)
+	return open(k.sealerOf(key, l), l, s)
 }
 
 // SealUnder implements handoff.Vault. What is sealed under an empty secret
 // never opens.
 func (k *Keyring) SealUnder(secret handoff.Secret, l handoff.Label, plain []byte) handoff.Sealed {
 	key := k.keys[0]
-	return seal(key.id, underKey(key, secret, l), l, plain)
+	return seal(key.id, newGCM(underKey(key, secret, l)), l, plain)
 }
 
 // OpenUnder implements handoff.Vault.
@@ -51,7 +51,7 @@ func (k *Keyring) OpenUnder(secret handoff.Secret, l handoff.Label, s handoff.Se
 	if !ok || secret == "" {
 		return nil, errOpen
 	}
-	return open(underKey(key, secret, l), l, s)
+	return open(newGCM(underKey(key, secret, l)), l, s)
 }
 
 // sealer is the server key that s names.
@@ -62,8 +62,15 @@ func (k *Keyring) sealer(s handoff.Sealed) (serverKey, bool) {
 	return k.key(hex.EncodeToString(s[1:headSize]))
 }
 
-func sealKey(key serverKey, l handoff.Label) []byte {
-	return derive(key.seal, nil, string(appendLabel(nil, l)), keySize)
+// sealerOf is what seals and opens under a server key and a label.
+func (k *Keyring) sealerOf(key serverKey, l handoff.Label) cipher.AEAD {
+	of := labelled{key.id, l}
+	gcm, ok := k.sealers.Get(of)
+	if !ok {
+		gcm = newGCM(derive(key.seal, nil, string(appendLabel(nil, l)), keySize))
+		k.sealers.Put(of, gcm)
+	}
+	return gcm
 }
 
 // underKey is a key that takes both: HKDF extracts with HMAC, keyed by what
@@ -72,17 +79,17 @@ func underKey(key serverKey, secret handoff.Secret, l handoff.Label) []byte {
 	return derive([]byte(secret.Reveal()), key.under, string(appendLabel(nil, l)), keySize)
 }
 
-func seal(id string, key []byte, l handoff.Label, plain []byte) handoff.Sealed {
+func seal(id string, gcm cipher.AEAD, l handoff.Label, plain []byte) handoff.Sealed {
 	head := []byte{sealVersion}
 	head, err := hex.AppendDecode(head, []byte(id))
 	if err != nil {
 		panic(err) // cannot be: New made the id
 	}
-	return newGCM(key).Seal(head, nil, plain, appendLabel(slices.Clip(head), l)) //nolint:gosec // the nonce is made inside
+	return gcm.Seal(head, nil, plain, appendLabel(slices.Clip(head), l)) //nolint:gosec // the nonce is made inside
 }
 
-func open(key []byte, l handoff.Label, s handoff.Sealed) ([]byte, error) {
-	plain, err := newGCM(key).Open(nil, nil, s[headSize:], appendLabel(slices.Clip(s[:headSize]), l))
+func open(gcm cipher.AEAD, l handoff.Label, s handoff.Sealed) ([]byte, error) {
+	plain, err := gcm.Open(nil, nil, s[headSize:], appendLabel(slices.Clip(s[:headSize]), l))
 	if err != nil {
 		return nil, errOpen
 	}

@@ -61,7 +61,7 @@ var ErrClosed = errors.New("the store is closed")
 type Store struct {
 	db      *bolt.DB
 	path    string
-	known   record.Cache
+	known   *record.Cache
 	decoy   []byte
 	stopped chan struct{} // closed when the committer has ended
 
@@ -99,6 +99,7 @@ func Open(path string, o Options) (*Store, error) {
 	s := &Store{
 		db:      db,
 		path:    path,
+		known:   record.NewCache(),
 		decoy:   append(record.Time(time.Time{}), record.Decoy()...),
 		stopped: make(chan struct{}),
 		wake:    make(chan struct{}, 1),

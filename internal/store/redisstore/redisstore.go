@@ -60,7 +60,7 @@ const shards = 16
 type Store struct {
 	client redis.UniversalClient
 	prefix string
-	known  record.Cache
+	known  *record.Cache
 	decoy  string
 	turns  turns
 	script scripts
@@ -75,7 +75,7 @@ func New(client redis.UniversalClient, o Options) *Store {
 		o.Prefix = "handoff"
 	}
 	return &Store{
-		client: client, prefix: o.Prefix, decoy: string(record.Decoy()),
+		client: client, prefix: o.Prefix, known: record.NewCache(), decoy: string(record.Decoy()),
 		turns: turns{all: make(map[handoff.ID]*turn)}, script: newScripts(), replicas: make(map[*redis.Client]*replicas),
 	}
 }
