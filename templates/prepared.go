@@ -224,6 +224,10 @@ func prepare(ctx context.Context, d Display) (*preparedPage, error) {
 		return nil, err
 	}
 	page := &preparedPage{}
+	w, err := flate.NewWriter(nil, flate.BestCompression) // a megabyte, for all the parts
+	if err != nil {
+		return nil, fmt.Errorf("preparing a page: %w", err)
+	}
 	for {
 		at, next := len(rest), ownCount
 		for o, mark := range d.marks {
@@ -231,7 +235,7 @@ func prepare(ctx context.Context, d Display) (*preparedPage, error) {
 				at, next = i, own(o)
 			}
 		}
-		zip, err := deflated(rest[:at], next == ownCount)
+		zip, err := deflated(w, rest[:at], next == ownCount)
 		if err != nil {
 			return nil, err
 		}
@@ -246,17 +250,14 @@ func prepare(ctx context.Context, d Display) (*preparedPage, error) {
 }
 
 // deflated compresses b by itself, referring to nothing before it.
-func deflated(b []byte, last bool) ([]byte, error) {
+func deflated(w *flate.Writer, b []byte, last bool) ([]byte, error) {
 	var buf bytes.Buffer
-	w, err := flate.NewWriter(&buf, flate.BestCompression)
-	if err != nil {
-		return nil, fmt.Errorf("preparing a page: %w", err)
-	}
+	w.Reset(&buf)
 	if _, err := w.Write(b); err != nil {
 		return nil, fmt.Errorf("preparing a page: %w", err)
 	}
 	if last {
-		err = w.Close()
+		err := w.Close()
 		return buf.Bytes(), err
 	}
 	// Flushing writes an empty stored block (RFC 1951 §3.2.4). Without its length,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/config"
@@ -62,6 +63,7 @@ func (c *serveCommand) serve(ctx context.Context, log *slog.Logger, cfg *config.
 	if err != nil {
 		return errors.Join(err, public.Close())
 	}
+	debug.FreeOSMemory() // reading languages and settings took several times what is kept of them
 	probe := newProbe(p.store)
 	log.InfoContext(ctx, "serving", "public_url", cfg.PublicURL, "link_url", cfg.LinkURL,
 		"listen", public.Addr().String(), "internal_listen", internal.Addr().String(), "store", string(cfg.Store.Kind), "version", version())

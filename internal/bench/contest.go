@@ -81,14 +81,17 @@ func (b *bench) echo(ctx context.Context) (side, error) {
 
 func (s side) stop() { s.p.stop() }
 
-// rowOf is the row of a rate beside bare Echo's.
+// rowOf is the row of a rate beside bare Echo's. A goal of 0 is none.
 func (c contest) rowOf(what string, goal float64) row {
 	share := median(c.ratios)
-	return row{
+	r := row{
 		what: what,
 		got: fmt.Sprintf("%.0f %% %s: %s, %s of processor each; by that %.0f %%",
 			share, spread(c.ratios, "%.0f"), rate(median(c.rates)), micro(median(c.spent)), median(c.spentRatios)),
 		beside: fmt.Sprintf("bare Echo: %s, %s", rate(median(c.theirRates)), micro(median(c.theirSpent))),
-		goal:   fmt.Sprintf("≥ %.0f %%", goal), met: share >= goal,
 	}
+	if goal > 0 {
+		r.goal, r.met = fmt.Sprintf("≥ %.0f %%", goal), share >= goal
+	}
+	return r
 }

@@ -4,8 +4,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 )
 
 // measurePage asks for displays by turns, as many people have open that wait, each
@@ -57,5 +61,39 @@ func measurePage(ctx context.Context, b *bench) ([]row, error) {
 			})
 		}
 	}
-	return rows, nil
+	same, err := b.measureSame(ctx, p, paths[0], echo)
+	return append(rows, same), err
+}
+
+// measureSame has bare Echo answer with a display's own bytes: what is beyond that is
+// the portal's.
+func (b *bench) measureSame(ctx context.Context, p *portal, path string, echo side) (row, error) {
+	answer, err := p.get(ctx, "http://"+p.address+path, map[string]string{
+		"User-Agent": desktop, "Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept-Encoding": "identity",
+	})
+	if err != nil {
+		return row{}, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return row{}, err
+	}
+	answer.Header.Del("Date")
+	text, err := json.Marshal(sameAnswer{answer.Header, body})
+	if err != nil {
+		return row{}, err
+	}
+	file := filepath.Join(b.dir, "same.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return row{}, err
+	}
+	server, address, err := b.startRole(ctx, b.cores.server, "same", file)
+	if err != nil {
+		return row{}, err
+	}
+	defer server.stop()
+	request := p.navigation(path)
+	c, err := b.contest(ctx, side{server, &load{address: address, status: http.StatusOK, next: func(int) []byte { return request }}}, echo)
+	return c.rowOf(fmt.Sprintf("bare Echo with that page's own %.1f KB and headers, made once", float64(len(body))/1000), 0), err
 }

@@ -160,15 +160,16 @@ func (p *process) spent() (time.Duration, error) {
 	return total, nil
 }
 
-// resident is the memory of the process, in bytes, as the kernel counts it.
-func (p *process) resident() (int, error) {
+// resident is the memory of the process, in bytes, as the kernel counts it, and
+// the part of it that is the program's file, which the kernel may drop at any time.
+func (p *process) resident() (all, file int, err error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.cmd.Process.Pid))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	var size, pages int
-	if _, err := fmt.Sscan(string(b), &size, &pages); err != nil {
-		return 0, fmt.Errorf("reading %q: %w", b, err)
+	var size, pages, shared int
+	if _, err := fmt.Sscan(string(b), &size, &pages, &shared); err != nil {
+		return 0, 0, fmt.Errorf("reading %q: %w", b, err)
 	}
-	return pages * os.Getpagesize(), nil
+	return pages * os.Getpagesize(), shared * os.Getpagesize(), nil
 }

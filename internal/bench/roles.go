@@ -5,10 +5,12 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -35,6 +37,7 @@ func roles() map[string]func(ctx context.Context, args []string) error {
 	return map[string]func(context.Context, []string) error{
 		"echo":    func(ctx context.Context, _ []string) error { return serveEcho(ctx) },
 		"pong":    func(ctx context.Context, _ []string) error { return servePong(ctx) },
+		"same":    serveSame,
 		"store":   createRaw,
 		"streams": serveStreams,
 		"commit":  func(ctx context.Context, _ []string) error { return serveCommits(ctx) },
@@ -93,6 +96,34 @@ func announce(ctx context.Context) (net.Listener, error) {
 func serveEcho(ctx context.Context) error {
 	e := echo.New()
 	e.GET("/", func(c echo.Context) error { return c.String(http.StatusOK, "Hello, World!") })
+	return serveHandler(ctx, e)
+}
+
+// sameAnswer is an answer to repeat.
+type sameAnswer struct {
+	Header http.Header
+	Body   []byte
+}
+
+// serveSame is bare Echo that answers what is in a file: with what it takes to read a
+// browser's request and to send so many bytes, and nothing to find out.
+func serveSame(ctx context.Context, args []string) error {
+	if len(args) != 1 {
+		return errors.New("the role same takes a file")
+	}
+	text, err := os.ReadFile(args[0])
+	if err != nil {
+		return err
+	}
+	var same sameAnswer
+	if err := json.Unmarshal(text, &same); err != nil {
+		return err
+	}
+	e := echo.New()
+	e.GET("/h/:key", func(c echo.Context) error {
+		maps.Copy(c.Response().Header(), same.Header)
+		return c.HTMLBlob(http.StatusOK, same.Body)
+	})
 	return serveHandler(ctx, e)
 }
 

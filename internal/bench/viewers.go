@@ -156,7 +156,7 @@ func settled(ctx context.Context, p *process, nudge *load) (int, error) {
 	least := 0
 	for i := range 10 {
 		time.Sleep(500 * time.Millisecond)
-		size, err := p.resident()
+		size, _, err := p.resident()
 		if err != nil {
 			return 0, err
 		}
