@@ -228,12 +228,13 @@ func (s *Store) Lookup(ctx context.Context, key handoff.Key) (handoff.Handoff, e
 	return h, err
 }
 
-// view runs fn in a read transaction. What fn reads is valid only within it.
+// view runs fn in a read transaction. What fn reads is valid only within it. Of the
+// reader's buckets it has records and keys.
 func (s *Store) view(ctx context.Context, fn func(r reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := s.db.View(func(tx *bolt.Tx) error { return fn(newReader(tx)) })
+	err := s.db.View(func(tx *bolt.Tx) error { return fn(newLookup(tx)) })
 	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		return ErrClosed
 	}

@@ -33,6 +33,12 @@ type reader struct {
 	records, keys, due, partners, instances *bolt.Bucket
 }
 
+// newLookup opens what finds a single handoff: to open a bucket costs as much as to
+// read from it.
+func newLookup(tx *bolt.Tx) reader {
+	return reader{tx: tx, records: tx.Bucket([]byte(recordBucket)), keys: tx.Bucket([]byte(keyBucket))}
+}
+
 func newReader(tx *bolt.Tx) reader {
 	return reader{
 		tx:        tx,

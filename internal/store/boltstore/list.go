@@ -20,13 +20,13 @@ func (s *Store) List(ctx context.Context, q handoff.Query) (handoff.Page, error)
 	}
 	var page handoff.Page
 	err = s.view(ctx, func(r reader) error {
-		index, prefix := r.partners, partnerPrefix(q.Partner)
+		name, prefix := partnerBucket, partnerPrefix(q.Partner)
 		if q.Instance != "" {
-			index, prefix = r.instances, instancePrefix(q.Partner, q.Instance)
+			name, prefix = instanceBucket, instancePrefix(q.Partner, q.Instance)
 		}
 		var err error
 		page, err = s.known.Collect(q, func(yield func(place, rec []byte) bool) {
-			c := index.Cursor()
+			c := r.tx.Bucket([]byte(name)).Cursor()
 			start := append(bytes.Clone(prefix), after...)
 			k, _ := c.Seek(start)
 			if len(after) > 0 && bytes.Equal(k, start) {
@@ -61,7 +61,7 @@ func (s *Store) Due(ctx context.Context, t time.Time, limit int) ([]handoff.ID, 
 	var ids []handoff.ID
 	err := s.view(ctx, func(r reader) error {
 		now := record.Time(t)
-		c := r.due.Cursor()
+		c := r.tx.Bucket([]byte(dueBucket)).Cursor()
 		for k, _ := c.First(); len(k) > record.TimeSize && len(ids) < limit; k, _ = c.Next() {
 			due, id := k[:record.TimeSize], k[record.TimeSize:]
 			if bytes.Compare(due, now) > 0 {
