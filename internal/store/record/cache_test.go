@@ -1,6 +1,7 @@
 package record_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -24,8 +25,8 @@ func TestCanonical(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := record.Canonical(h)
-		if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b time.Time) bool { return a == b })); diff != "" {
-			t.Errorf("Canonical(%s) is not what is read again (-want +got):\n%s", name, diff)
+		if !reflect.DeepEqual(want, got) { // times by their fields, too
+			t.Errorf("Canonical(%s) is not what is read again (-want +got):\n%s", name, cmp.Diff(want, got))
 		}
 	}
 }
@@ -61,7 +62,7 @@ func TestCache(t *testing.T) {
 	if a, b := ask(2, second), ask(1, first); a.Seq == b.Seq {
 		t.Error("another record of a handoff gives the same")
 	}
-	for n := range 20_000 {
+	for n := range 9000 {
 		ask(n, record.Canonical(made(n)))
 	}
 	ask(1, first)
