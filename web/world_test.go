@@ -77,6 +77,7 @@ type setting struct {
 	keys         []handoff.Secret
 	clientSecret handoff.Secret // the portal's at the platform
 	deliverer    func(*slog.Logger, *attest.Attestor) handoff.Deliverer
+	dress        func(*partner.Partner)
 	messenger    web.Messenger // with it, the partner's links go out by sms and email too
 	receipts     handoff.Receipts
 	way          way    // of streams
@@ -390,12 +391,16 @@ func directory(t testing.TB, s setting, w *world) *partner.Directory {
 	if s.messenger != nil {
 		routes = append(routes, handoff.RouteSMS, handoff.RouteEmail)
 	}
-	d, err := partner.New([]partner.Partner{{
+	acme := partner.Partner{
 		ID: "acme", Name: "Acme Bank", KeyHashes: []handoff.Hash{partner.HashKey(w.key)}, Confirmation: s.confirmation,
 		Origins: []string{s.shop}, ReturnURLs: []string{s.shop + "/done"},
 		CompleteWithin: time.Hour, Retain: time.Hour, Routes: routes, Apps: []partner.App{app},
 		Brand: partner.Brand{Color: "#0b5fff"},
-	}, {
+	}
+	if s.dress != nil {
+		s.dress(&acme)
+	}
+	d, err := partner.New([]partner.Partner{acme, {
 		ID: "other", Name: "Other Bank", KeyHashes: []handoff.Hash{partner.HashKey(w.other)}, Confirmation: s.confirmation, Routes: routes,
 		Apps: []partner.App{app},
 	}})

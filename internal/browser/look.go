@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -36,6 +37,35 @@ func (p *Page) Picture(id string) []byte {
 func (p *Page) Overflow() int {
 	p.t.Helper()
 	return Eval[int](p, "document.documentElement.scrollWidth - document.documentElement.clientWidth")
+}
+
+// As shows the page, as it stands, in another window or to other preferences: Size,
+// Dark, ForcedColors, ReducedMotion. Of a frame only preferences change: its window
+// is a part of the page around it. back undoes it.
+func (p *Page) As(traits ...Trait) (back func()) {
+	p.t.Helper()
+	was, now := p.person, *p.person
+	now.features = maps.Clone(was.features)
+	for _, trait := range traits {
+		trait(&now)
+	}
+	p.wear(&now)
+	return func() {
+		p.t.Helper()
+		p.wear(was)
+	}
+}
+
+func (p *Page) wear(as *person) {
+	p.t.Helper()
+	was := p.person
+	p.person = as
+	if !p.frame && (was.width != as.width || was.height != as.height || was.scale != as.scale) {
+		do(p, "changing the window", chromedp.Func(as.settle))
+	}
+	if !maps.Equal(was.features, as.features) {
+		do(p, "changing preferences", chromedp.Func(as.prefer))
+	}
 }
 
 // where is the page's address without what follows the path, which may hold a

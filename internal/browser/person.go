@@ -127,6 +127,21 @@ func (p *person) emulate(ctx context.Context, t *chromedp.Target) error {
 	if _, err := cdp.Call(ctx, t, emulation.SetUserAgentOverride, agent); err != nil {
 		return fmt.Errorf("setting the user agent: %w", err)
 	}
+	if err := p.settle(ctx, t); err != nil {
+		return err
+	}
+	if err := p.prefer(ctx, t); err != nil {
+		return err
+	}
+	script := emulation.SetScriptExecutionDisabledParams{Value: p.noScript}
+	if _, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, script); err != nil {
+		return fmt.Errorf("turning scripts off: %w", err)
+	}
+	return watch(ctx, t)
+}
+
+// settle gives a page the person's window.
+func (p *person) settle(ctx context.Context, t *chromedp.Target) error {
 	view := []chromedp.EmulateViewportOption{chromedp.EmulateScale(p.scale)}
 	if p.mobile {
 		view = append(view, chromedp.EmulatePortrait, chromedp.EmulateMobile, chromedp.EmulateTouch)
@@ -134,6 +149,11 @@ func (p *person) emulate(ctx context.Context, t *chromedp.Target) error {
 	if _, err := chromedp.EmulateViewport(p.width, p.height, view...)(ctx, t); err != nil {
 		return fmt.Errorf("setting the window: %w", err)
 	}
+	return nil
+}
+
+// prefer tells a page what the person prefers.
+func (p *person) prefer(ctx context.Context, t *chromedp.Target) error {
 	var media emulation.SetEmulatedMediaParams
 	for name, value := range p.features {
 		media.Features = append(media.Features, &emulation.MediaFeature{Name: name, Value: value})
@@ -141,11 +161,7 @@ func (p *person) emulate(ctx context.Context, t *chromedp.Target) error {
 	if _, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, media); err != nil {
 		return fmt.Errorf("setting media features: %w", err)
 	}
-	script := emulation.SetScriptExecutionDisabledParams{Value: p.noScript}
-	if _, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, script); err != nil {
-		return fmt.Errorf("turning scripts off: %w", err)
-	}
-	return watch(ctx, t)
+	return nil
 }
 
 // touch lets fingers into a frame: it has no window of its own to emulate.

@@ -103,7 +103,10 @@
     $("rest").hidden = true;
     $("more").hidden = true;
     const ok = /^https?:/.test(url);
-    for (const a of all("[data-return]")) if (ok) a.href = url;
+    for (const a of ok ? all("[data-return]") : []) {
+      a.href = url;
+      if (framed) a.target = "_top";
+    }
     for (const el of all("[data-goes]")) el.hidden = !ok;
     post("end", { returnUrl: ok ? url : "" });
     // A good end moves on by itself; the others stay until they have been read.

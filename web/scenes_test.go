@@ -1,12 +1,9 @@
 package web_test
 
 import (
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/browser"
@@ -27,6 +24,8 @@ type scene struct {
 	play func(s *story)
 	walk func(s *story, phone *browser.Page) // for a phone's page: what the browser does
 	want string                              // data-testid of what is seen then
+	// stir is what happens in the browser once the page has loaded.
+	stir func(p *browser.Page)
 	// status of the page by itself, if not 200: Chromium reports it as a failed load.
 	status string
 }
@@ -87,89 +86,6 @@ func displayScenes() []scene {
 				s.t.Fatal(err)
 			}
 		}, want: "panel-away", status: "503"},
-	}
-}
-
-// TestQuietDisplays looks at every screen of the display, as it comes by itself and
-// as it is loaded, and finds no complaint of the browser's.
-func TestQuietDisplays(t *testing.T) {
-	t.Parallel()
-	b := browser.New(t)
-	loads, panels := 0, map[string]bool{}
-	for _, sc := range displayScenes() {
-		t.Run(sc.name, func(t *testing.T) {
-			s := newWorld(t, brief, sc.setting).begin(sc.more)
-			if sc.before != nil {
-				sc.before(s)
-			}
-			page := b.Desktop(t, sc.traits...)
-			page.Navigate(s.made.DisplayURL)
-			if sc.play != nil {
-				page.WaitVisible("panel-waiting")
-				sc.play(s)
-			}
-			browser.Eval[bool](page, `(document.querySelectorAll("details").forEach((d) => d.open = true), true)`)
-			page.WaitVisible(sc.want)
-			page.Reload()
-			page.WaitVisible("display")
-			browser.Eval[bool](page, `(document.querySelectorAll("details").forEach((d) => d.open = true), true)`)
-			page.WaitVisible(sc.want)
-			loads += 2
-			panels[browser.Eval[string](page, `document.querySelector("section[data-screen]:not([hidden])").dataset.testid`)] = true
-			page.WantNoProblems(expectedOf(sc.status)...)
-		})
-	}
-	t.Logf("%d loads of %d scenes, the panels %q", loads, len(displayScenes()), slices.Sorted(maps.Keys(panels)))
-	want := newWorld(t).begin().open().page(t).Find("section[data-screen]").Length()
-	if len(panels) != want {
-		t.Errorf("saw %d panels, the display has %d", len(panels), want)
-	}
-}
-
-// TestQuietFrames looks at every screen of the display in a frame of another site,
-// as it comes by itself and as it is loaded, and finds no complaint of the
-// browser's, of the frame or of the page around it.
-func TestQuietFrames(t *testing.T) {
-	t.Parallel()
-	b := browser.New(t)
-	shop := newEmbedder(t)
-	loads, panels := 0, map[string]bool{}
-	for _, sc := range displayScenes() {
-		t.Run(sc.name, func(t *testing.T) {
-			w := newWorld(t, brief, sc.setting, func(s *setting) { s.shop = shop.origin })
-			s := w.begin(map[string]any{"parentOrigin": shop.origin, "returnUrl": shop.origin + "/done"}, sc.more)
-			if sc.before != nil {
-				sc.before(s)
-			}
-			page := b.Desktop(t, sc.traits...)
-			shows := func(id string) *browser.Page {
-				page.Navigate(framing(shop.origin, s.made.DisplayURL))
-				frame := page.Frame(s.made.DisplayURL)
-				frame.WaitVisible(id)
-				return frame
-			}
-			unfold := func(frame *browser.Page) {
-				browser.Eval[bool](frame, `(document.querySelectorAll("details").forEach((d) => d.open = true), true)`)
-				frame.WaitVisible(sc.want)
-			}
-			if sc.play != nil {
-				frame := shows("panel-waiting")
-				sc.play(s)
-				unfold(frame)
-				frame.WantNoProblems(expectedOf(sc.status)...)
-				loads++
-			}
-			frame := shows("display")
-			unfold(frame)
-			loads++
-			panels[browser.Eval[string](frame, `document.querySelector("section[data-screen]:not([hidden])").dataset.testid`)] = true
-			frame.WantNoProblems(expectedOf(sc.status)...)
-			page.WantNoProblems(expectedOf(sc.status)...)
-		})
-	}
-	t.Logf("%d loads of %d scenes, the panels %q", loads, len(displayScenes()), slices.Sorted(maps.Keys(panels)))
-	if want := newWorld(t).begin().open().page(t).Find("section[data-screen]").Length(); len(panels) != want {
-		t.Errorf("saw %d panels, the display has %d", len(panels), want)
 	}
 }
 
@@ -285,23 +201,4 @@ func phoneScenes() []scene {
 		{name: "no such page", walk: at("/nothing/here"), want: "problem", status: "404"},
 		{name: "no such display", walk: at("/h/AAAAAAAAAAAAAAAAAAAAAA"), want: "problem", status: "404"},
 	}
-}
-
-// TestQuietPhones looks at every page of a phone, and finds no complaint.
-func TestQuietPhones(t *testing.T) {
-	t.Parallel()
-	b := browser.New(t)
-	pages := map[string]bool{}
-	for _, sc := range phoneScenes() {
-		t.Run(sc.name, func(t *testing.T) {
-			s := newWorld(t, brief, sc.setting).begin(sc.more)
-			phone := b.Phone(t, append([]browser.Trait{browser.Agent(iPhone)}, sc.traits...)...)
-			sc.walk(s, phone)
-			browser.Eval[bool](phone, `(document.querySelectorAll("details").forEach((d) => d.open = true), true)`)
-			phone.WaitVisible(sc.want)
-			pages[browser.Eval[string](phone, `document.querySelector("main").dataset.testid`)] = true
-			phone.WantNoProblems(expectedOf(sc.status)...)
-		})
-	}
-	t.Logf("%d scenes of the pages %q", len(phoneScenes()), slices.Sorted(maps.Keys(pages)))
 }
