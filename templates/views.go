@@ -49,9 +49,12 @@ type Links struct {
 	Support, Privacy, Legal templ.SafeURL
 }
 
-// Asset is a file of package static: its hashed URL and its "sha384-…" integrity.
+// Asset is a file of package static: its hashed URL and its "sha384-…" integrity. A
+// sheet with a Body stands in the page itself, so that the page can be drawn as soon
+// as it is there; the policy has to allow it by its hash.
 type Asset struct {
 	URL, Integrity string
+	Body           string
 }
 
 // Assets are the files a page asks for.

@@ -19,35 +19,48 @@ type brands struct {
 
 type brandFile struct {
 	contentType string
-	body        []byte
+	body, zip   []byte
 }
 
 type brandLook struct {
 	css  templates.Asset
+	hash string // of the sheet, for the Content-Security-Policy
 	logo string
 }
 
 func loadBrands(partners *partner.Directory, prefix string) (*brands, error) {
 	b := &brands{files: map[string]brandFile{}, of: map[handoff.PartnerID]brandLook{}}
-	add := func(name, contentType string, body []byte) string {
+	add := func(name, contentType string, body []byte) (string, error) {
 		path := prefix + static.Hashed(name, body)
-		b.files[path] = brandFile{contentType: contentType, body: body}
-		return path
+		zip, err := static.Gzip(body)
+		if len(zip) >= len(body) {
+			zip = nil // a picture is compressed already
+		}
+		b.files[path] = brandFile{contentType: contentType, body: body, zip: zip}
+		return path, err
 	}
 	for _, p := range partners.All() {
 		var look brandLook
+		var err error
 		if p.Brand.Color != "" {
 			css, err := static.BrandCSS(p.Brand.Color, p.Brand.ColorDark)
 			if err != nil {
 				return nil, fmt.Errorf("reading the colours of partner %s: %w", p.ID, err)
 			}
 			if len(css) > 0 {
-				look.css = templates.Asset{URL: add(string(p.ID)+".css", "text/css; charset=utf-8", css), Integrity: static.Integrity(css)}
+				path, err := add(string(p.ID)+".css", "text/css; charset=utf-8", css)
+				if err != nil {
+					return nil, err
+				}
+				look.css = templates.Asset{URL: path, Integrity: static.Integrity(css), Body: string(css)}
+				look.hash = static.StyleHash(css)
 			}
 		}
 		if len(p.Brand.Logo) > 0 {
 			name := string(p.ID) + map[string]string{"image/svg+xml": ".svg", "image/png": ".png", "image/webp": ".webp"}[p.Brand.LogoType]
-			look.logo = add(name, p.Brand.LogoType, p.Brand.Logo)
+			if look.logo, err = add(name, p.Brand.LogoType, p.Brand.Logo); err != nil {
+				return nil, err
+			}
 		}
 		b.of[p.ID] = look
 	}
@@ -64,5 +77,5 @@ func (b *brands) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", f.contentType)
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	_, _ = w.Write(f.body)
+	static.Serve(w, r, f.body, f.zip)
 }

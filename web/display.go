@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/applink"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/qr"
+	"github.com/handoff-portal/handoff/static"
 	"github.com/handoff-portal/handoff/templates"
 )
 
@@ -303,11 +303,15 @@ func (d *display) answer(c echo.Context, status int, owner handoff.PartnerID, v 
 		buf = new([]byte)
 	}
 	defer d.buffers.Put(buf)
-	page, zipped, err := d.displays.Append(c.Request().Context(), (*buf)[:0], string(owner), v, acceptsGzip(c.Request()))
+	zip := static.AcceptsGzip(c.Request())
+	page, zipped, err := d.displays.Append(c.Request().Context(), (*buf)[:0], string(owner), v, zip)
 	if err != nil {
 		return err
 	}
 	*buf = page
+	if zip && !zipped {
+		return sendPage(c, status, page)
+	}
 	header := c.Response().Header()
 	header.Add("Vary", "Accept-Encoding")
 	if zipped {
@@ -315,23 +319,6 @@ func (d *display) answer(c echo.Context, status int, owner handoff.PartnerID, v 
 	}
 	header.Set("Content-Length", strconv.Itoa(len(page)))
 	return c.HTMLBlob(status, page)
-}
-
-// acceptsGzip reports whether r names gzip among what it can read. It need not say
-// so of a page that would do without.
-func acceptsGzip(r *http.Request) bool {
-	for _, line := range r.Header["Accept-Encoding"] {
-		for part := range strings.SplitSeq(line, ",") {
-			name, quality, _ := strings.Cut(part, ";")
-			if !strings.EqualFold(strings.TrimSpace(name), "gzip") {
-				continue
-			}
-			q, weighed := strings.CutPrefix(strings.TrimSpace(quality), "q=")
-			weight, err := strconv.ParseFloat(q, 64)
-			return !weighed || (err == nil && weight > 0)
-		}
-	}
-	return false
 }
 
 // beginHere remembers the phone's browser that shows a display top level: going

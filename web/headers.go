@@ -8,8 +8,11 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/static"
 	"github.com/handoff-portal/handoff/web/guide"
 )
+
+const policyHeader = "Content-Security-Policy"
 
 // policy is the Content-Security-Policy of the pages of a handoff.
 func (s *site) policy(frameAncestors string) string {
@@ -17,7 +20,8 @@ func (s *site) policy(frameAncestors string) string {
 }
 
 // policyWith is the Content-Security-Policy of a page. Scripts are allowed by their
-// full, content-hashed address, so nothing else on our own host runs either.
+// full, content-hashed address, so nothing else on our own host runs either; the sheet
+// that stands in the page itself, by its hash, and a partner's colours by theirs.
 func (s *site) policyWith(frameAncestors string, scripts ...string) string {
 	allowed := []string{"script-src"}
 	for _, name := range scripts {
@@ -25,7 +29,7 @@ func (s *site) policyWith(frameAncestors string, scripts ...string) string {
 	}
 	return strings.Join([]string{
 		"default-src 'none'", strings.Join(allowed, " "),
-		"style-src 'self'", "img-src 'self'", "connect-src 'self'", "form-action 'self'", "base-uri 'none'",
+		"style-src 'self' " + static.StyleHash([]byte(s.sheet)), "img-src 'self'", "connect-src 'self'", "form-action 'self'", "base-uri 'none'",
 		"frame-ancestors " + frameAncestors,
 		"require-trusted-types-for 'script'", "trusted-types 'none'",
 		"report-uri " + reportsPath, "report-to csp",
@@ -35,7 +39,7 @@ func (s *site) policyWith(frameAncestors string, scripts ...string) string {
 // setPageHeaders sets what every page has; a display that may be framed changes
 // three of them in allowFrame.
 func (s *site) setPageHeaders(h http.Header, policy string) {
-	h.Set("Content-Security-Policy", policy)
+	h.Set(policyHeader, policy)
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("X-Content-Type-Options", "nosniff")
 	// Not no-referrer: it would make form posts send "Origin: null".
@@ -134,7 +138,7 @@ func (s *site) allowFrame(c echo.Context, parent string) error {
 		policy = s.policy(parent)
 		s.policies.Put(parent, policy)
 	}
-	header.Set("Content-Security-Policy", policy)
+	header.Set(policyHeader, policy)
 	header.Del("X-Frame-Options")
 	header.Set("Cross-Origin-Resource-Policy", "cross-origin") // a parent may require it (COEP)
 	return nil

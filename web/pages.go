@@ -2,7 +2,12 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
+	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
@@ -11,6 +16,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/i18n"
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/internal/qr"
+	"github.com/handoff-portal/handoff/static"
 	"github.com/handoff-portal/handoff/templates"
 )
 
@@ -21,6 +27,36 @@ func render(c echo.Context, status int, page templ.Component) error {
 	if err := page.Render(c.Request().Context(), &buf); err != nil {
 		return err
 	}
+	return sendPage(c, status, buf.Bytes())
+}
+
+// zippers are kept, for they are large. Nothing of a page stays in them.
+var zippers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }} //nolint:gochecknoglobals // a pool is no state
+
+// sendPage compresses a page for whoever can read that. Its length can tell nobody of
+// its secrets: who is able to make a browser ask for it knows its address, which is
+// the secret, and nothing that a stranger chooses stands in a page beside one.
+func sendPage(c echo.Context, status int, page []byte) error {
+	header := c.Response().Header()
+	header.Add("Vary", "Accept-Encoding")
+	if !static.AcceptsGzip(c.Request()) {
+		return c.HTMLBlob(status, page)
+	}
+	zipper, ok := zippers.Get().(*gzip.Writer)
+	if !ok {
+		return c.HTMLBlob(status, page)
+	}
+	defer zippers.Put(zipper)
+	var buf bytes.Buffer
+	zipper.Reset(&buf)
+	if _, err := zipper.Write(page); err != nil {
+		return fmt.Errorf("compressing a page: %w", err)
+	}
+	if err := zipper.Close(); err != nil {
+		return fmt.Errorf("compressing a page: %w", err)
+	}
+	header.Set("Content-Encoding", "gzip")
+	header.Set("Content-Length", strconv.Itoa(buf.Len()))
 	return c.HTMLBlob(status, buf.Bytes())
 }
 
@@ -34,8 +70,10 @@ func (s *site) pageAssets() templates.Assets {
 	asset := func(name string) templates.Asset {
 		return templates.Asset{URL: s.assets.URL(name), Integrity: s.assets.Integrity(name)}
 	}
+	css := asset("css/app.css")
+	css.Body = s.sheet
 	return templates.Assets{
-		CSS: asset("css/app.css"), DisplayJS: asset("js/display.js"), PhoneJS: asset("js/phone.js"), Icon: asset("img/icon.svg"),
+		CSS: css, DisplayJS: asset("js/display.js"), PhoneJS: asset("js/phone.js"), Icon: asset("img/icon.svg"),
 	}
 }
 
@@ -43,6 +81,7 @@ func (s *site) pageAssets() templates.Assets {
 func (s *site) pageOf(c echo.Context, h handoff.Handoff) templates.Page {
 	lang := s.language(c, h.Terms.Locale)
 	p := s.pageIn(lang, h)
+	s.allowColours(c, h.Partner)
 	p.Languages = s.languages(c, lang)
 	return p
 }
@@ -60,7 +99,16 @@ func (s *site) pageIn(lang i18n.Lang, h handoff.Handoff) templates.Page {
 	return p
 }
 
-// branded makes p look as the partner wants it.
+// allowColours lets the browser take a partner's sheet where it stands in the page.
+func (s *site) allowColours(c echo.Context, owner handoff.PartnerID) {
+	h := c.Response().Header()
+	policy, hash := h.Get(policyHeader), s.brands.of[owner].hash
+	if !strings.Contains(policy, hash) { // no colours have no hash, which every policy contains
+		h.Set(policyHeader, strings.Replace(policy, "style-src 'self'", "style-src 'self' "+hash, 1))
+	}
+}
+
+// branded makes p look as the partner wants it. The answer has to allowColours.
 func (s *site) branded(p templates.Page, owner *partner.Partner, app handoff.AppID) templates.Page {
 	look := s.brands.of[owner.ID]
 	p.Brand = templates.Brand{Name: owner.Name, LogoURL: look.logo}

@@ -564,6 +564,7 @@ func (p *phone) appLink(c echo.Context) error {
 	if !ok {
 		return handoff.Errorf(handoff.CodeNotFound, "no such path")
 	}
+	p.allowColours(c, owner.ID)
 	page = p.branded(page, owner, "")
 	by := p.visitor(c)
 	a := templates.AppLink{Page: page, Way: templates.OpenTap, Store: storeOf(by)}

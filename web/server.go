@@ -88,6 +88,7 @@ type site struct {
 	catalog   *i18n.Catalog
 	menus     map[i18n.Lang][]templates.Language // never written to
 	assets    *static.Assets
+	sheet     string // css/app.css, which stands in the pages
 	brands    *brands
 	embed     *static.Embed
 	displays  *templates.Prepared
@@ -156,7 +157,7 @@ func New(c Config) (http.Handler, error) {
 		return nil, fmt.Errorf("building the association files: %w", err)
 	}
 	s := &site{
-		handoffs: c.Handoffs, records: c.Records, partners: c.Partners, catalog: c.Catalog, menus: menus(c.Catalog), assets: assets, brands: brands, embed: embed, displays: &templates.Prepared{},
+		handoffs: c.Handoffs, records: c.Records, partners: c.Partners, catalog: c.Catalog, menus: menus(c.Catalog), assets: assets, sheet: string(assets.Body("css/app.css")), brands: brands, embed: embed, displays: &templates.Prepared{},
 		hosts: applink.Hosts{Link: c.Link, Public: c.Public}, public: public, link: link, demo: c.Demo, log: c.Log,
 		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe,
 		country: countryOf(c.TrustedProxies, c.CountryHeader), examines: c.Examines, messenger: c.Messenger,

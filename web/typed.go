@@ -83,6 +83,7 @@ func (p *phone) typedPage(c echo.Context) (templates.Typed, error) {
 	if !ok || !owner.AllowsRoute(handoff.RouteTyped) {
 		return templates.Typed{}, handoff.Errorf(handoff.CodeNotFound, "no such path")
 	}
+	p.allowColours(c, owner.ID)
 	return templates.Typed{Page: p.branded(p.page(c), owner, ""), Action: "/t/" + string(owner.ID)}, nil
 }
 
