@@ -3,6 +3,7 @@
 package static
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/sha512"
 	"embed"
@@ -12,6 +13,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -53,6 +55,9 @@ func Load(prefix string) (*Assets, error) {
 		if !ok {
 			return fmt.Errorf("asset %s: no content type for its extension", name)
 		}
+		if path.Ext(name) == ".css" {
+			body = squeezed(body)
+		}
 		url := prefix + Hashed(name, body)
 		zip, err := Gzip(body)
 		if err != nil {
@@ -67,6 +72,20 @@ func Load(prefix string) (*Assets, error) {
 	}
 	return a, nil
 }
+
+// squeezed is a sheet without what only its writers need: comments, and the ends and
+// beginnings of lines. A sheet stands in every page.
+func squeezed(css []byte) []byte {
+	css = comment.ReplaceAll(css, nil)
+	css = afterMark.ReplaceAll(css, []byte("$1"))
+	return bytes.TrimSpace(lineBreak.ReplaceAll(css, []byte(" ")))
+}
+
+var (
+	comment   = regexp.MustCompile(`(?s)/\*.*?\*/`)
+	afterMark = regexp.MustCompile(`([{};,])\s*\n\s*`)
+	lineBreak = regexp.MustCompile(`\s*\n\s*`)
+)
 
 // Hashed returns name with twelve hex digits of body's SHA-256 before the extension.
 func Hashed(name string, body []byte) string {

@@ -248,13 +248,19 @@ func (l *looks) look(v view, d depth) {
 	}
 }
 
-// picture keeps a picture of the whole tab, if pictures are asked for.
+// picture keeps a picture of the tab, if pictures are asked for: of all of the page
+// where it is longer than the window. (A page written from right to left that is not
+// is moved aside in a picture of all of it.)
 func (l *looks) picture(v view, as string, wanted bool) {
 	v.t.Helper()
 	if l.shots == "" || !wanted {
 		return
 	}
-	if err := os.WriteFile(filepath.Join(l.shots, v.slug()+"."+as+".png"), v.page.Screenshot(), 0o600); err != nil {
+	shot := v.page.Window
+	if browser.Eval[bool](v.page, `document.documentElement.scrollHeight > innerHeight`) {
+		shot = v.page.Screenshot
+	}
+	if err := os.WriteFile(filepath.Join(l.shots, v.slug()+"."+as+".png"), shot(), 0o600); err != nil {
 		v.t.Fatal(err)
 	}
 }

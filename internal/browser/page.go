@@ -279,3 +279,10 @@ func (p *Page) targets() []*target.Info {
 	}
 	return list
 }
+
+// WaitPainted waits until the page has drawn something of its content.
+func (p *Page) WaitPainted() {
+	p.t.Helper()
+	do(p, "waiting for the first paint", chromedp.PollFunction[bool](
+		`() => performance.getEntriesByName("first-contentful-paint").length > 0`, chromedp.WithPollingTimeout(patience)))
+}
