@@ -1,6 +1,8 @@
 package web_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -8,6 +10,8 @@ import (
 
 	"github.com/handoff-portal/handoff/internal/browser"
 	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/message"
+	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/internal/platform/platformsim"
 )
 
@@ -86,6 +90,66 @@ func displayScenes() []scene {
 				s.t.Fatal(err)
 			}
 		}, want: "panel-away", status: "503"},
+		{name: "offline", stir: func(p *browser.Page) {
+			browser.Eval[bool](p, `window.dispatchEvent(new Event("offline"))`)
+		}, want: "offline"},
+		{name: "code partly in view", traits: []browser.Trait{browser.Size(1280, 260, 1)}, want: "partly"},
+		{name: "as its partner has it", set: func(s *setting) { s.dress, s.messenger = dressed, posting{} }, more: map[string]any{
+			"contact": map[string]string{"phone": "+44 7400 123456", "email": "jane.doe@mail.example"},
+		}, want: "to-email"},
+		{name: "messages sent", set: func(s *setting) { s.messenger = posting{} }, play: func(s *story) {
+			s.text("sms", "+44 7400 123456")
+			s.text("email", "jane.doe@mail.example")
+		}, want: "slot-email"},
+		{name: "message not sent", set: func(s *setting) { s.messenger = posting{handoff.Errorf(handoff.CodeInvalid, "no such number")} }, play: func(s *story) {
+			s.text("sms", "+44 7400 123456")
+		}, want: "slot-sms"},
+		{name: "for a computer", more: map[string]any{"scope": []string{"desktop"}}, want: "action-continue"},
+		{name: "for the app's own scanner", set: tokenMode, want: "panel-waiting"},
+	}
+}
+
+// posting is a messenger that reads addresses as ours does, and sends nothing, with
+// this outcome.
+type posting struct{ fault error }
+
+func (posting) Sends(handoff.Route) bool { return true }
+
+func (posting) Recipient(r handoff.Route, text, region string) (handoff.Recipient, error) {
+	return (&message.Sender{}).Recipient(r, text, region)
+}
+
+func (p posting) Send(context.Context, handoff.Recipient, handoff.Letter) error { return p.fault }
+
+// failing is the setting whose store finds nothing but this fault.
+func failing(fault error) func(*setting) {
+	return func(s *setting) {
+		s.wrap = func(inner handoff.Store) handoff.Store { return outOfOrder{inner, fault} }
+	}
+}
+
+type outOfOrder struct {
+	handoff.Store
+
+	fault error
+}
+
+func (o outOfOrder) Lookup(context.Context, handoff.Key) (handoff.Handoff, error) {
+	return handoff.Handoff{}, o.fault
+}
+
+// dressed is a partner with all that changes its pages: a logo, colours, links, and
+// texts of its own, long ones.
+func dressed(p *partner.Partner) {
+	p.Brand = partner.Brand{
+		Color: "#7a1fa2", ColorDark: "#d7a8ff", LogoType: "image/svg+xml",
+		Logo: []byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 40"><rect width="200" height="40" rx="8" fill="#7a1fa2"/></svg>`),
+	}
+	p.Name = "Acme Savings and Loan Association of the North"
+	p.Links = partner.Links{Support: "https://acme.example/help", Privacy: "https://acme.example/privacy", Legal: "https://acme.example/legal"}
+	p.Texts = map[string]map[string]string{
+		"display.waiting.heading": {"en": "Show us that it is you, on your phone", "de": "Weisen Sie sich mit Ihrem Smartphone aus"},
+		"phone.landing.continue":  {"en": "Yes, this is me", "de": "Ja, das bin ich"},
 	}
 }
 
@@ -197,6 +261,25 @@ func phoneScenes() []scene {
 			s.phone.get(s.public + "/t/acme")
 			p.Navigate(s.public + "/t/acme")
 		}, want: "problem", status: "429"},
+		{name: "landing, as its partner has it", set: func(s *setting) { s.dress = dressed }, walk: landing, want: "landing", more: map[string]any{"label": "Opening an account"}},
+		{name: "ready, with a web app", set: func(s *setting) { s.webURL = "https://app.acme.example/handoff" }, walk: ready, want: "web"},
+		{name: "ready, opened again", walk: func(s *story, p *browser.Page) { ready(s, p); unfold(p); p.Follow("try-again") }, want: "help"},
+		{name: "finished, with a way back", walk: func(s *story, p *browser.Page) { picked(s, p); s.toEnd() }, want: "return", more: map[string]any{"returnUrl": "http://localhost:8999/done"}},
+		{name: "from another site", walk: func(s *story, p *browser.Page) {
+			browser.Eval[bool](p, `(() => {
+				const form = document.createElement("form");
+				form.method = "post";
+				form.action = `+quoted(s.public+"/t/acme")+`;
+				document.body.append(form);
+				form.submit();
+				return true;
+			})()`)
+		}, want: "problem", status: "403"},
+		{name: "an address that isn't ours", walk: func(s *story, p *browser.Page) {
+			p.Navigate(strings.Replace(s.public, "127.0.0.1", "other.localhost", 1) + "/t/acme")
+		}, want: "problem", status: "421"},
+		{name: "a fault of ours", set: failing(errors.New("out of order")), walk: at("/h/AAAAAAAAAAAAAAAAAAAAAA"), want: "problem", status: "500"},
+		{name: "nothing can be saved", set: failing(handoff.Errorf(handoff.CodeStoreUnavailable, "out of order")), walk: at("/h/AAAAAAAAAAAAAAAAAAAAAA"), want: "problem", status: "503"},
 		{name: "app link", walk: at("/a/acme/AAAAAAAAAAAAAAAAAAAAAA"), want: "app-link"},
 		{name: "no such page", walk: at("/nothing/here"), want: "problem", status: "404"},
 		{name: "no such display", walk: at("/h/AAAAAAAAAAAAAAAAAAAAAA"), want: "problem", status: "404"},

@@ -79,7 +79,7 @@ func weigh(t *testing.T, name string, p *person, address string, limit int64) {
 func TestWeight(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, lang := range []string{"en", "ru", "th"} {
+	for _, lang := range []string{"en", "ru", "hi"} {
 		s := w.connected()
 		s.desk.accept, s.phone.accept = lang, lang
 		weigh(t, "the display, connected, in "+lang, s.desk, s.made.DisplayURL, maxDisplay)
