@@ -16,20 +16,20 @@ const policyHeader = "Content-Security-Policy"
 
 // policy is the Content-Security-Policy of the pages of a handoff.
 func (s *site) policy(frameAncestors string) string {
-	return s.policyWith(frameAncestors, "js/display.js", "js/phone.js")
+	return s.policyWith(frameAncestors, " "+static.StyleHash([]byte(s.sheet)), "js/display.js", "js/phone.js")
 }
 
 // policyWith is the Content-Security-Policy of a page. Scripts are allowed by their
 // full, content-hashed address, so nothing else on our own host runs either; the sheet
 // that stands in the page itself, by its hash, and a partner's colours by theirs.
-func (s *site) policyWith(frameAncestors string, scripts ...string) string {
+func (s *site) policyWith(frameAncestors, style string, scripts ...string) string {
 	allowed := []string{"script-src"}
 	for _, name := range scripts {
 		allowed = append(allowed, s.public.Scheme+"://"+s.public.Host+s.assets.URL(name))
 	}
 	return strings.Join([]string{
 		"default-src 'none'", strings.Join(allowed, " "),
-		"style-src 'self' " + static.StyleHash([]byte(s.sheet)), "img-src 'self'", "connect-src 'self'", "form-action 'self'", "base-uri 'none'",
+		"style-src 'self'" + style, "img-src 'self'", "connect-src 'self'", "form-action 'self'", "base-uri 'none'",
 		"frame-ancestors " + frameAncestors,
 		"require-trusted-types-for 'script'", "trusted-types 'none'",
 		"report-uri " + reportsPath, "report-to csp",
@@ -86,7 +86,7 @@ func pageHeaders(s *site) echo.MiddlewareFunc { return s.headersWith(s.policy("'
 
 // guideHeaders are those of the guide, which has a script of its own.
 func guideHeaders(s *site) echo.MiddlewareFunc {
-	return s.headersWith(s.policyWith("'none'", guide.Script))
+	return s.headersWith(s.policyWith("'none'", "", guide.Script))
 }
 
 func (s *site) headersWith(policy string) echo.MiddlewareFunc {

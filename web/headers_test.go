@@ -12,6 +12,7 @@ import (
 
 var (
 	hashed     = regexp.MustCompile(`\.[0-9a-f]{8,}\.`)
+	style      = regexp.MustCompile(`'sha256-[^']+'`)
 	capability = regexp.MustCompile(`/(h|p)/[A-Za-z0-9_-]{22}`)
 	cookie     = regexp.MustCompile(`(handoff-phone=)[A-Za-z0-9_-]{43}`)
 	expiry     = regexp.MustCompile(`Expires=[^;]*`)
@@ -28,8 +29,11 @@ func TestHeadersGolden(t *testing.T) {
 	framed.open()
 	s := w.connected()
 	host := func(address string) string { return strings.Replace(address, w.link, w.public, 1) }
-	static, _ := alone.open().page(t).Find(`link[rel="stylesheet"]`).Attr("href")
-	brand, _ := alone.open().page(t).Find(`link[rel="stylesheet"]`).Last().Attr("href")
+	inFrame := framed.desk.request(http.MethodGet, framed.made.DisplayURL, nil)
+	inFrame.Header.Set("Sec-Fetch-Dest", "iframe") // where the sheets are files
+	sheets := send(t, framed.desk.client, inFrame).page(t).Find(`link[rel="stylesheet"]`)
+	static, _ := sheets.Attr("href")
+	brand, _ := sheets.Last().Attr("href")
 	get := func(p *person, address string) answer {
 		return send(t, p.client, p.request(http.MethodGet, address, nil))
 	}
@@ -104,6 +108,7 @@ func (w *world) headers(a answer) map[string]string {
 func (w *world) steady(v string) string {
 	v = strings.NewReplacer(w.public, "PUBLIC", w.link, "LINK").Replace(v)
 	v = hashed.ReplaceAllString(v, ".HASH.")
+	v = style.ReplaceAllString(v, "'sha256-HASH'")
 	v = capability.ReplaceAllString(v, "/$1/CAPABILITY")
 	v = cookie.ReplaceAllString(v, "${1}ID")
 	v = quota.ReplaceAllString(v, ";r=LEFT;t=SECONDS")

@@ -91,7 +91,8 @@ func displayScenes() []scene {
 			}
 		}, want: "panel-away", status: "503"},
 		{name: "offline", stir: func(p *browser.Page) {
-			browser.Eval[bool](p, `window.dispatchEvent(new Event("offline"))`)
+			// Again and again: a stream that opens says the opposite.
+			browser.Eval[bool](p, `(setInterval(() => window.dispatchEvent(new Event("offline")), 50), true)`)
 		}, want: "offline"},
 		{name: "code partly in view", traits: []browser.Trait{browser.Size(1280, 260, 1)}, want: "partly"},
 		{name: "as its partner has it", set: func(s *setting) { s.dress, s.messenger = dressed, posting{} }, more: map[string]any{
