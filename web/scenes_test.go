@@ -264,7 +264,6 @@ func phoneScenes() []scene {
 		}, want: "problem", status: "429"},
 		{name: "landing, as its partner has it", set: func(s *setting) { s.dress = dressed }, walk: landing, want: "landing", more: map[string]any{"label": "Opening an account"}},
 		{name: "ready, with a web app", set: func(s *setting) { s.webURL = "https://app.acme.example/handoff" }, walk: ready, want: "web"},
-		{name: "ready, opened again", walk: func(s *story, p *browser.Page) { ready(s, p); unfold(p); p.Follow("try-again") }, want: "help"},
 		{name: "finished, with a way back", walk: func(s *story, p *browser.Page) { picked(s, p); s.toEnd() }, want: "return", more: map[string]any{"returnUrl": "http://localhost:8999/done"}},
 		{name: "from another site", walk: func(s *story, p *browser.Page) {
 			browser.Eval[bool](p, `(() => {

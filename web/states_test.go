@@ -26,6 +26,7 @@ import (
 // HANDOFF_SCREENSHOTS names a folder for pictures, as go run ./internal/screens
 // makes them.
 func TestEveryState(t *testing.T) {
+	t.Parallel()
 	l := newLooks(t)
 	t.Run("displays", l.displays)
 	t.Run("frames", l.frames)
@@ -388,9 +389,8 @@ func (l *looks) phones(t *testing.T) {
 				// What answers a form has no menu, and is walked to once more.
 				if phone.Has("languages") {
 					phone.Navigate(browser.Eval[string](phone, `(() => {
-						const here = new URL(location);
-						here.searchParams.set("lang", `+quoted(lang)+`);
-						return here.href;
+						const entry = document.querySelector("[data-testid=languages] a");
+						return entry.href.replace(/lang=[^&]+/, "lang=" + `+quoted(lang)+`);
 					})()`))
 					sc.shown(phone)
 				} else {

@@ -96,6 +96,7 @@ func TestWeight(t *testing.T) {
 // TestDrawnAtOnce: a browser draws both sides' pages while everything else that they
 // ask for is still on its way.
 func TestDrawnAtOnce(t *testing.T) {
+	t.Parallel()
 	b := browser.New(t)
 	held := make(chan struct{})
 	var once sync.Once
