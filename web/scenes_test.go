@@ -120,7 +120,9 @@ func (posting) Recipient(r handoff.Route, text, region string) (handoff.Recipien
 	return (&message.Sender{}).Recipient(r, text, region)
 }
 
-func (p posting) Send(context.Context, handoff.Recipient, handoff.Letter) error { return p.fault }
+func (p posting) Send(context.Context, handoff.Recipient, handoff.Letter) (string, error) {
+	return "", p.fault
+}
 
 // failing is the setting whose store finds nothing but this fault.
 func failing(fault error) func(*setting) {
