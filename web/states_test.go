@@ -3,7 +3,6 @@ package web_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -467,5 +466,5 @@ func (l *looks) nu(t *testing.T, files []string) {
 	for _, m := range answer.Messages {
 		t.Errorf("the Nu Html Checker: %s line %d: %s: %s", filepath.Base(m.URL), m.LastLine, m.Message, m.Extract)
 	}
-	t.Log(fmt.Sprintf("the Nu Html Checker read %d pages", len(files)))
+	t.Logf("the Nu Html Checker read %d pages", len(files))
 }

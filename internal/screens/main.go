@@ -29,7 +29,7 @@ func main() {
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "screens:", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }
 
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if *only != "" {
 		pattern += "/" + *only
 	}
-	cmd := exec.CommandContext(ctx, "go", "test", "./web", "-count=1", "-timeout=0", "-run", pattern) //nolint:gosec // the pattern is the caller's own
+	cmd := exec.CommandContext(ctx, "go", "test", "./web", "-count=1", "-timeout=0", "-run", pattern)
 	cmd.Env = append(os.Environ(), "HANDOFF_SCREENSHOTS="+dir)
 	cmd.Stdout, cmd.Stderr = out, out
 	failed := cmd.Run() // what went well is shown all the same
