@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -25,6 +27,7 @@ type examination struct {
 	Now       time.Time `json:"now"`
 	Peer      string    `json:"peer"`      // the other end of the connection
 	Address   string    `json:"address"`   // who is counted as asking
+	Before    int       `json:"before"`    // how many X-Forwarded-For names before that one
 	Forwarded bool      `json:"forwarded"` // X-Forwarded-For came
 	Origin    string    `json:"origin"`    // what browsers say of where a request comes from, as it came
 	FetchSite string    `json:"fetchSite"`
@@ -61,7 +64,7 @@ func (s *site) examined(next echo.HandlerFunc) echo.HandlerFunc {
 			peer = r.RemoteAddr
 		}
 		body, err := json.Marshal(examination{
-			V: 1, Nonce: rand.Text(), LinkURL: s.hosts.Link, Now: s.handoffs.Now().UTC(), Peer: peer, Address: s.address(r),
+			V: 1, Nonce: rand.Text(), LinkURL: s.hosts.Link, Now: s.handoffs.Now().UTC(), Peer: peer, Address: s.address(r), Before: namedBefore(r, s.address(r)),
 			Forwarded: r.Header.Get(echo.HeaderXForwardedFor) != "", Origin: r.Header.Get(echo.HeaderOrigin),
 			FetchSite: r.Header.Get("Sec-Fetch-Site"), FetchDest: r.Header.Get("Sec-Fetch-Dest"),
 		})
@@ -70,6 +73,17 @@ func (s *site) examined(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return c.HTML(http.StatusOK, examinedBefore+string(body)+examinedAfter) // json.Marshal escapes < and &
 	}
+}
+
+// namedBefore is how many addresses X-Forwarded-For has before the one that counts.
+func namedBefore(r *http.Request, address string) int {
+	all := strings.Split(strings.Join(r.Header.Values(echo.HeaderXForwardedFor), ","), ",")
+	for i, a := range slices.Backward(all) {
+		if strings.TrimSpace(a) == address {
+			return i
+		}
+	}
+	return 0
 }
 
 // examineStream sends one event at once, and nothing more until its time is over.

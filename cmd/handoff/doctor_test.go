@@ -457,6 +457,13 @@ func plantedFaults() []planted {
 				r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
 			}
 		}, check: "address", change: "proxy_set_header X-Forwarded-For"},
+		{name: "a proxy before the proxy", plant: func(d *deployed) {
+			usual := d.request
+			d.request = func(r *httputil.ProxyRequest) {
+				r.In.Header.Add("X-Forwarded-For", "203.0.113.9") // who asks that one; it is 127.0.0.1 itself
+				usual(r)
+			}
+		}, check: "address", level: doctor.Warning, change: "the ranges of the proxy at 127.0.0.1 too"},
 		{name: "trusted_proxies has everybody here", plant: func(d *deployed) {
 			d.yaml = strings.Replace(d.yaml, "127.0.0.2/32", "127.0.0.0/8", 1)
 		}, check: "address", level: doctor.Warning, change: "run from outside"},

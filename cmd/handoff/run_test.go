@@ -37,6 +37,7 @@ func TestRunWrongUsage(t *testing.T) {
 		{"phone", "1234567890", "--yes", "--no"},
 		{"phone", "1234567890", "--device-id", "short"},
 		{"sim", "--listen"},
+		{"sim", "--listen", "nonsense"},
 		{"--no-such-flag"},
 	} {
 		_, err := call(t, args...)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net"
 
 	"github.com/handoff-portal/handoff/internal/platform/platformsim"
 )
@@ -25,6 +26,9 @@ Examples:
 
 // Run serves the stand-in until it is told to stop.
 func (c *simCommand) Run(e *environment) error {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return usagef("--listen: %q is no address to listen on: write host:port, as in 127.0.0.1:8082", c.Listen)
+	}
 	log := newLog(e.errs, slog.LevelInfo)
 	ln, err := listen(e.ctx, c.Listen)
 	if err != nil {

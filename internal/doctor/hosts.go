@@ -17,6 +17,7 @@ type exam struct {
 	Now       time.Time `json:"now"`
 	Peer      string    `json:"peer"`
 	Address   string    `json:"address"`
+	Before    int       `json:"before"`
 	Forwarded bool      `json:"forwarded"`
 	Origin    string    `json:"origin"`
 	FetchSite string    `json:"fetchSite"`
@@ -202,6 +203,10 @@ func (d *Doctor) forwarded(ctx context.Context) []Finding {
 		f.Level, f.What = Warning, "The portal counts a proxy as the one who asks, here at least."
 		f.Why = "There is another proxy in front of it, this machine is one of trusted_proxies, or the header holds more than addresses."
 		f.Change = setting + ": all proxies' ranges, and no others"
+	case a.exam.Before > 0: // this request named nobody
+		f.Level, f.What = Warning, "The portal counts a proxy as the one who asks: there is one before yours."
+		f.Why = "All people who come through it, as through a CDN, seem to be one network, and share its limits."
+		f.Change = fmt.Sprintf("%s: the ranges of the proxy at %s too", setting, a.exam.Address)
 	}
 	return []Finding{f}
 }
