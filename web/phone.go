@@ -47,7 +47,7 @@ func (p *phone) mobileVisitor(c echo.Context) handoff.Browser {
 
 // land serves GET /c/:partner/:code.
 func (p *phone) land(c echo.Context) error {
-	owner, err := p.cookies.owner(c)
+	owner, err := p.cookies.coming(c)
 	if err != nil {
 		return err
 	}
@@ -59,6 +59,11 @@ func (p *phone) land(c echo.Context) error {
 		handoff.Visitor{Owner: owner, Browser: by, Person: person})
 	if l.Mine != "" {
 		return p.seeOther(c, "/p/"+l.Mine.Reveal())
+	}
+	if handoff.CodeOf(err) != handoff.CodeNotFound { // a guess leaves nothing behind
+		if _, err := p.cookies.owner(c); err != nil {
+			return err
+		}
 	}
 	elsewhere := handoff.CodeOf(err) == handoff.CodeConflict && err != nil
 	if err != nil && !elsewhere {

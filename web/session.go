@@ -48,6 +48,15 @@ func (p *phoneCookies) owner(c echo.Context) (handoff.Secret, error) {
 	return handoff.Secret(session.ID), nil
 }
 
+// coming returns the id of this browser, or the one that owner will give it.
+func (p *phoneCookies) coming(c echo.Context) (handoff.Secret, error) {
+	session, err := p.store.Get(c.Request(), p.name)
+	if err != nil {
+		return "", err
+	}
+	return handoff.Secret(session.ID), nil
+}
+
 // known returns the id of this browser, or an empty one.
 func (p *phoneCookies) known(c echo.Context) handoff.Secret {
 	session, err := p.store.Get(c.Request(), p.name)

@@ -141,3 +141,22 @@ func TestKeyRotationByOtherWays(t *testing.T) {
 		t.Errorf("the app's return leads to %s, want the page that began", a.url)
 	}
 }
+
+// A call that comes again when the server key of its answer is gone is told so.
+func TestKeyRotationAndIdempotency(t *testing.T) {
+	t.Parallel()
+	old, fresh := handoff.Secret(keyring.Generate()), handoff.Secret(keyring.Generate())
+	w := newWorld(t, asked(handoff.ConfirmAlways), func(s *setting) { s.bolt, s.keys = true, []handoff.Secret{old} })
+	body := `{"instanceId":"` + newInstance() + `"}`
+	post := func(w *world, key string) answer { return w.raw(http.MethodPost, "/v1/handoffs", body, keyed(key)) }
+	first := post(w, "order 7")
+	w = w.then(fresh, old)
+	if a := post(w, "order 7"); a.StatusCode != http.StatusCreated || string(a.body) != string(first.body) {
+		t.Errorf("with both keys the call is answered %d %s, want %s", a.StatusCode, a.body, first.body)
+	}
+	w = w.then(fresh)
+	post(w, "order 7").wantProblem(t, http.StatusConflict, handoff.CodeConflict)
+	if a := post(w, "order 8"); a.StatusCode != http.StatusCreated {
+		t.Errorf("another Idempotency-Key is answered %d %s, want 201", a.StatusCode, a.body)
+	}
+}

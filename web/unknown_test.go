@@ -150,3 +150,17 @@ func TestUnknownPerNetwork(t *testing.T) {
 		t.Errorf("a guess a minute later = %d, want 404", a.StatusCode)
 	}
 }
+
+// A code that never was leaves nothing in the browser; a landing knows it again.
+func TestUnknownCodeSetsNoCookie(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.begin()
+	s.open()
+	for code, want := range map[string]bool{"0123456789ABCDEFGHJKMNPQRS": false, "short": false, s.code()[strings.LastIndex(s.code(), "/")+1:]: true} {
+		a := w.person(iPhone).get(w.link + "/c/acme/" + code)
+		if got := a.Header.Get("Set-Cookie") != ""; got != want {
+			t.Errorf("GET /c/acme/%s = %d, sets a cookie: %t, want %t", code, a.StatusCode, got, want)
+		}
+	}
+}

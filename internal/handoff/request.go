@@ -55,10 +55,15 @@ func errNotAgain() error {
 	return Errorf(CodeConflict, "the journey that this call asks for may have begun, and the answer was lost: no other is started for this key")
 }
 
+// errSealed is for a call whose answer was sealed under a server key that is gone.
+func errSealed() error {
+	return Errorf(CodeConflict, "this call made a handoff whose address cannot be read any more: take another Idempotency-Key for a new one")
+}
+
 // Repeated returns what the same request made within RequestLife, as it was then;
 // ok is false if it made nothing. Errors: CodeIdempotencyMismatch for another body,
 // CodeConflict while the other is in flight (with RetryAfter), or if it never came
-// to its end (without).
+// to its end, or its server key is gone (without).
 func (s *Service) Repeated(ctx context.Context, r Request) (h Handoff, ok bool, err error) {
 	h, err = s.store.Lookup(ctx, NewKey(KeyRequest, r.Key))
 	if CodeOf(err) == CodeNotFound {
@@ -76,6 +81,10 @@ func (s *Service) Repeated(ctx context.Context, r Request) (h Handoff, ok bool, 
 	case h.Request.Body != r.Body:
 		return Handoff{}, false, Errorf(CodeIdempotencyMismatch, "this Idempotency-Key came with another body before")
 	case h.made():
+		if _, err := s.DisplayKey(h); err != nil {
+			s.log.WarnContext(ctx, "request_not_repeated", "handoff", h.ID, "error", err)
+			return Handoff{}, false, errSealed()
+		}
 		return h.asMade(), true, nil
 	case h.Work != nil && now.Before(h.Work.Until):
 		return Handoff{}, false, errInFlight()
