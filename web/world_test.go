@@ -526,7 +526,7 @@ func (w *world) get(id string) wire {
 }
 
 // patience is the longest a test waits for what must come: only a fault takes as long.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // wantStatus waits for the worker, or for the step that is under way.
 func (w *world) wantStatus(id, want string) wire {

@@ -37,7 +37,7 @@ import (
 
 // patience bounds every single action. It is no expectation: it is only there
 // so that a test which waits for what never comes ends with a message.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Reporter is the part of testing.TB that this package uses. A *testing.T is
 // one; a program that takes screenshots can bring its own.

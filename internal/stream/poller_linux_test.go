@@ -16,7 +16,7 @@ import (
 )
 
 // patience is the longest a test waits for what must come: only a fault takes as long.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // owner counts how often it is told.
 type owner struct {
