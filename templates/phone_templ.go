@@ -862,7 +862,7 @@ func ReadyPage(r Ready) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			if r.StoreURL != "" {
+			if r.StoreURL != "" && !r.Installed {
 				templ_7745c5c3_Err = secondary(r.StoreURL, r.T.T("phone.ready.get"), "store").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -145,7 +146,16 @@ func TestCookie(t *testing.T) {
 	t.Parallel()
 	for _, https := range []bool{true, false} {
 		w := newWorld(t, func(s *setting) { s.https = https })
-		cookies := w.ask(http.MethodGet, w.public+"/c/acme/none", "").Result().Cookies()
+		var made, link struct{ ID, URL string }
+		decode := func(got *httptest.ResponseRecorder, into any) {
+			if err := json.Unmarshal(got.Body.Bytes(), into); err != nil {
+				t.Fatalf("%d %s: %v", got.Code, got.Body, err)
+			}
+		}
+		decode(w.ask(http.MethodPost, w.public+"/v1/handoffs", `{"instanceId":"`+newInstance()+`"}`), &made)
+		decode(w.ask(http.MethodPost, w.public+"/v1/handoffs/"+made.ID+"/links", ""), &link)
+		landing := strings.Replace(link.URL, w.link, w.public, 1)
+		cookies := w.ask(http.MethodGet, landing, "").Result().Cookies()
 		if len(cookies) != 1 {
 			t.Fatalf("%d cookies, want one", len(cookies))
 		}
@@ -155,11 +165,11 @@ func TestCookie(t *testing.T) {
 			c.MaxAge <= 0 || c.MaxAge > 24*60*60 || len(c.Value) != 43 {
 			t.Errorf("https %t: %s, want %s, Secure only there, HttpOnly, SameSite=Lax, Path=/, no Domain, a day, and an id of 256 bits", https, c.Raw, name)
 		}
-		again := w.ask(http.MethodGet, w.public+"/c/acme/none", "", func(r *http.Request) { r.AddCookie(c) })
+		again := w.ask(http.MethodGet, landing, "", func(r *http.Request) { r.AddCookie(c) })
 		if got := again.Header().Get("Set-Cookie"); got != "" {
 			t.Errorf("https %t: a browser with its cookie gets %s", https, got)
 		}
-		forged := w.ask(http.MethodGet, w.public+"/c/acme/none", "", func(r *http.Request) { r.AddCookie(&http.Cookie{Name: name, Value: "short"}) })
+		forged := w.ask(http.MethodGet, landing, "", func(r *http.Request) { r.AddCookie(&http.Cookie{Name: name, Value: "short"}) })
 		if got := forged.Header().Get("Set-Cookie"); got == "" {
 			t.Errorf("https %t: a cookie that is none of ours is kept", https)
 		}

@@ -80,7 +80,7 @@ func trespasses() map[string]trespass {
 		"/h/:key/qr.svg GET": capability, "/h/:key/reject POST": capability, "/h/:key/release POST": capability, "/h/:key/renew POST": capability,
 		"/h/:key/revoke POST": capability, "/h/:key/send POST": capability, "/h/:key/status GET": capability,
 		"/p/:claim GET": capability, "/p/:claim/events GET": capability, "/p/:claim/open POST": capability, "/p/:claim/reject POST": capability,
-		"/p/:claim/status GET": capability, "/p/:claim/store POST": capability, "/r/:response GET": capability,
+		"/p/:claim/status GET": capability, "/p/:claim/store POST": capability, "/p/:claim/tapped POST": capability, "/r/:response GET": capability,
 		"/v1/claims/:claim/reject POST": capability, "/v1/claims/:claim/token POST": capability, "/v1/pickups POST": capability,
 		"/v1/reports/:report POST": capability,
 		"/reports/csp POST":        {other: "browsers' reports, of nobody's"},
