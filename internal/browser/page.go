@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/storage"
@@ -14,7 +15,7 @@ import (
 )
 
 // Page is one tab of one person. Its methods end the test when they cannot do
-// what they say within 20 seconds. It is for one goroutine.
+// what they say within a minute. It is for one goroutine.
 type Page struct {
 	t        Reporter
 	ctx      context.Context // of chromedp: it is the page's handle
@@ -29,6 +30,10 @@ func do[T any](p *Page, what string, action chromedp.Action[T]) T {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	result, err := chromedp.Run(ctx, action)
+	for movedOn(err) && ctx.Err() == nil {
+		_ = chromedp.Do(ctx, chromedp.Sleep(pollEvery)) // what ends it ends the loop
+		result, err = chromedp.Run(ctx, action)
+	}
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("nothing after %s", patience)
@@ -36,6 +41,13 @@ func do[T any](p *Page, what string, action chromedp.Action[T]) T {
 		p.t.Fatalf("%s: %v", what, err)
 	}
 	return result
+}
+
+// movedOn reports whether nothing was done because the page gave way to its next
+// one just then.
+func movedOn(err error) bool {
+	var refused *cdproto.Error
+	return errors.As(err, &refused) && strings.HasPrefix(refused.Message, "Cannot find context")
 }
 
 // testID selects an element by its data-testid. The name may have any
