@@ -15,7 +15,7 @@ import (
 const testLimit = 12 * time.Minute
 
 // atOnce is how many tests of a package run at once: most wait, for a browser or
-// a clock, more than they work.
+// a clock, more than they work. Where the race detector watches they work.
 const atOnce = 4
 
 // withoutBrowser is in what a test says that the race detector's presence skips:
@@ -24,7 +24,7 @@ const withoutBrowser = "not with the race detector"
 
 // test runs all tests and counts them.
 func (c *checker) test(ctx context.Context) verdict {
-	return c.goTest(ctx, []string{"./..."}, "go test -run 'TestName' -shuffle SEED ./package")
+	return c.goTest(ctx, []string{"./..."}, "go test -run 'TestName' -shuffle SEED ./package", "-parallel="+strconv.Itoa(atOnce))
 }
 
 // race runs the tests that drive no browser once more, watched by the race detector.
@@ -70,7 +70,7 @@ func (c *checker) goTest(ctx context.Context, packages []string, again string, f
 		c.extra["HANDOFF_LONG"] = "1"
 		limit = 0
 	}
-	args := append([]string{"test", "-json", "-shuffle=on", "-vet=off", "-parallel=" + strconv.Itoa(atOnce), "-timeout=" + limit.String()}, flags...)
+	args := append([]string{"test", "-json", "-shuffle=on", "-vet=off", "-timeout=" + limit.String()}, flags...)
 	args = append(args, packages...)
 
 	stop, err := c.startRedis(ctx)
