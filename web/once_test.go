@@ -14,9 +14,6 @@ import (
 	"github.com/handoff-portal/handoff/internal/redistest"
 )
 
-// rivals is how many ask for the same thing at the same time.
-const rivals = 200
-
 // race sends all requests at once, each over a connection of its own as other
 // people's would be, and returns the answers.
 func race(t *testing.T, requests []*http.Request) []answer {

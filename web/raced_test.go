@@ -4,3 +4,6 @@ package web_test
 
 // raced says that the race detector watches, which takes ten times as long.
 const raced = true
+
+// rivals is how many ask for the same thing at the same time.
+const rivals = 60
