@@ -177,9 +177,6 @@ func TestFadedLink(t *testing.T) {
 	if got := s.phoneState().Screen; got != "installed" || s.pickup() == first {
 		t.Errorf("reloaded, the phone is told %q, with the old link or not", got)
 	}
-	if s.own.link(t, "store") == "" {
-		t.Errorf("who comes back from the store without the app is not led there again")
-	}
 	s.toApp()
 }
 
