@@ -27,10 +27,10 @@ type scanner struct {
 	visited int
 }
 
-// scanAll lets 20 scanners examine a link, all at once.
+// scanAll lets scanners examine a link, all at once.
 func (w *world) scanAll(link string) {
 	w.t.Helper()
-	errs := make([]error, 20)
+	errs := make([]error, scanners)
 	var wg sync.WaitGroup
 	for i := range errs {
 		wg.Go(func() {
@@ -189,7 +189,7 @@ func (s *scanner) explore(page *goquery.Document, at *url.URL, depth int) error 
 	return nil
 }
 
-// TestThreatScanner: 20 scanners examine a link at once, before a real person's run
+// TestThreatScanner: 20 scanners (five where the race detector watches) examine a link at once, before a real person's run
 // over it and between all its steps. It costs that person one more tap at most.
 // Each run has them before two of its steps, every step in two of the runs; with
 // HANDOFF_LONG before all of them.

@@ -7,3 +7,6 @@ const raced = false
 
 // rivals is how many ask for the same thing at the same time.
 const rivals = 200
+
+// scanners is how many examine a link at once.
+const scanners = 20
