@@ -150,6 +150,10 @@ func (s *site) sendErrorPage(c echo.Context, e *handoff.Error, o outcome) error 
 	if e.Code == handoff.CodeConflict { // a form that came too late; the page it came from knows more
 		o.status = http.StatusConflict
 	}
+	if o.status == http.StatusMisdirectedRequest {
+		// Under a host that is not ours there are no files of ours.
+		p.Assets.PhoneJS, p.Assets.Icon = templates.Asset{}, templates.Asset{}
+	}
 	return render(c, o.status, templates.ProblemPage(templates.ErrorPage{Page: p, Status: o.status}))
 }
 

@@ -277,6 +277,9 @@ func phoneScenes() []scene {
 				return true;
 			})()`)
 		}, want: "problem", status: "403"},
+		{name: "an address that isn't ours", walk: func(s *story, p *browser.Page) {
+			p.Navigate(strings.Replace(s.public, "127.0.0.1", "other.localhost", 1) + "/t/acme")
+		}, want: "problem", status: "421"},
 		{name: "a fault of ours", set: failing(errors.New("out of order")), walk: at("/h/AAAAAAAAAAAAAAAAAAAAAA"), want: "problem", status: "500"},
 		{name: "nothing can be saved", set: failing(handoff.Errorf(handoff.CodeStoreUnavailable, "out of order")), walk: at("/h/AAAAAAAAAAAAAAAAAAAAAA"), want: "problem", status: "503"},
 		{name: "app link", walk: at("/a/acme/AAAAAAAAAAAAAAAAAAAAAA"), want: "app-link"},
