@@ -61,14 +61,5 @@ func (h Handoff) Faded(now time.Time) bool { return h.waitsForApp() && h.pickupF
 
 // TapAtPhone notes the tap of the app link on the phone's own page.
 func (s *Service) TapAtPhone(ctx context.Context, key, owner Secret) (Handoff, error) {
-	h, err := s.own(ctx, key, owner)
-	if err != nil {
-		return h, err
-	}
-	return s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) {
-		if h.Claim == nil || !h.Claim.Hash.Matches(key) {
-			return h, Gone(ReasonReleased)
-		}
-		return h.Tapped(now)
-	})
+	return s.atPhone(ctx, key, owner, Handoff.Tapped)
 }

@@ -384,6 +384,12 @@ func (s *Service) RefuseClaim(ctx context.Context, key, owner Secret) (Handoff, 
 
 // AtStore notes that the phone went to the store.
 func (s *Service) AtStore(ctx context.Context, key, owner Secret) (Handoff, error) {
+	return s.atPhone(ctx, key, owner, Handoff.AtStore)
+}
+
+// atPhone does what the phone that holds the handoff asks for; one that was released
+// meanwhile is told so.
+func (s *Service) atPhone(ctx context.Context, key, owner Secret, do func(Handoff, time.Time) (Handoff, error)) (Handoff, error) {
 	h, err := s.own(ctx, key, owner)
 	if err != nil {
 		return h, err
@@ -392,6 +398,6 @@ func (s *Service) AtStore(ctx context.Context, key, owner Secret) (Handoff, erro
 		if h.Claim == nil || !h.Claim.Hash.Matches(key) {
 			return h, Gone(ReasonReleased)
 		}
-		return h.AtStore(now)
+		return do(h, now)
 	})
 }
