@@ -15,7 +15,7 @@ import (
 )
 
 type backupCommand struct {
-	To      string `arg:"" help:"The file to make. One that is there is never written over." placeholder:"FILE"`
+	To      string `arg:"positional,required" help:"The file to make. One that is there is never written over." placeholder:"FILE"`
 	Address string `default:"127.0.0.1:9090" help:"The portal's internal_listen." placeholder:"ADDR"`
 }
 

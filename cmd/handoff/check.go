@@ -10,7 +10,7 @@ import (
 )
 
 type checkCommand struct {
-	Config string `required:"" help:"The configuration." placeholder:"FILE"`
+	Config string `arg:"required" help:"The configuration." placeholder:"FILE"`
 }
 
 // Help is shown by handoff check --help.

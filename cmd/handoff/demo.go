@@ -24,7 +24,7 @@ import (
 type demoCommand struct {
 	Port    int  `default:"8080" help:"The portal's port; shop, stand-in platform and app take the three after it."`
 	LAN     bool `help:"Let a real phone on the same network take part, by plain http."`
-	Verbose bool `short:"v" help:"Log every request and every call of the platform."`
+	Verbose bool `arg:"-v" help:"Log every request and every call of the platform."`
 }
 
 // Help is shown by handoff demo --help.

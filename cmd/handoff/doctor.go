@@ -21,11 +21,11 @@ import (
 )
 
 type doctorCommand struct {
-	Config string `required:"" help:"The configuration." placeholder:"FILE"`
+	Config string `arg:"required" help:"The configuration." placeholder:"FILE"`
 	URL    string `help:"Connect to this address in place of public_url and link_url, whose names are asked for all the same." placeholder:"URL"`
 	JSON   bool   `help:"Print JSON."`
 
-	roots *x509.CertPool `kong:"-"` // a test's, in place of the system's
+	roots *x509.CertPool // a test's, in place of the system's
 }
 
 // Help is shown by handoff doctor --help.

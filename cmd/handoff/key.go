@@ -10,9 +10,9 @@ import (
 )
 
 type keyCommand struct {
-	Partner keyPartner `cmd:"" help:"A partner's API key, and the line for the configuration."`
-	Server  keyServer  `cmd:"" help:"A server key: 32 random bytes, base64."`
-	Webhook keyWebhook `cmd:"" help:"A webhook secret, whsec_…"`
+	Partner *keyPartner `arg:"subcommand" help:"A partner's API key, and the line for the configuration."`
+	Server  *keyServer  `arg:"subcommand" help:"A server key: 32 random bytes, base64."`
+	Webhook *keyWebhook `arg:"subcommand" help:"A webhook secret, whsec_…"`
 }
 
 // Help is shown by handoff key --help.

@@ -14,20 +14,20 @@ import (
 )
 
 type phoneCommand struct {
-	Input string `arg:"" help:"A link (/c/… or /a/…), a PNG or JPEG with a code, ten digits, or a bare connect token." name:"url|image|digits"`
+	Input string `arg:"positional,required" help:"A link (/c/… or /a/…), a PNG or JPEG with a code, ten digits, or a bare connect token." placeholder:"URL|IMAGE|DIGITS"`
 
 	Portal     string        `help:"The portal's address, for input that does not name it." placeholder:"URL"`
 	Partner    string        `help:"The partner's id, for ten digits." placeholder:"ID"`
 	Platform   string        `help:"The platform's API base, for a connect token." placeholder:"URL"`
-	Yes        bool          `help:"Agree without asking." xor:"consent"`
-	No         bool          `help:"Say \"this wasn't me\" without asking." xor:"consent"`
+	Yes        bool          `help:"Agree without asking."`
+	No         bool          `help:"Say \"this wasn't me\" without asking."`
 	Finish     bool          `help:"Finish the journey, on the stand-in platform."`
-	Report     bool          `default:"true" help:"Tell the portal how the app gets on." negatable:""`
+	NoReport   bool          `arg:"--no-report" help:"Do not tell the portal how the app gets on."`
 	JSON       bool          `help:"Print the result as JSON, and what happens on standard error."`
 	Timeout    time.Duration `default:"10m" help:"How long to wait for the number to be typed, and for everything else."`
-	DeviceID   string        `help:"The device's id, 16 to 64 characters. Default: a new one." placeholder:"ID"`
-	DeviceName string        `default:"Handoff reference app" help:"The device's name."`
-	DeviceType string        `default:"mobile" enum:"mobile,desktop" help:"mobile or desktop."`
+	DeviceID   string        `arg:"--device-id" help:"The device's id, 16 to 64 characters. Default: a new one." placeholder:"ID"`
+	DeviceName string        `arg:"--device-name" placeholder:"NAME" default:"Handoff reference app" help:"The device's name."`
+	DeviceType string        `arg:"--device-type" placeholder:"TYPE" default:"mobile" help:"mobile or desktop."`
 }
 
 // Help is shown by handoff phone --help.
@@ -48,13 +48,19 @@ func (c *phoneCommand) Run(e *environment) error {
 	if n := len(c.DeviceID); n != 0 && (n < 16 || n > 64) {
 		return usagef("--device-id has 16 to 64 characters, not %d", n)
 	}
+	if c.Yes && c.No {
+		return usagef("--yes or --no, not both")
+	}
+	if err := oneOf("--device-type", c.DeviceType, "mobile", "desktop"); err != nil {
+		return err
+	}
 	say := e.out
 	if c.JSON {
 		say = e.errs
 	}
 	result, err := phone.Run(e.ctx, phone.Options{
 		Input: c.Input, Portal: c.Portal, Partner: c.Partner, Platform: c.Platform,
-		Timeout: c.Timeout, Finish: c.Finish, Report: c.Report, Say: say,
+		Timeout: c.Timeout, Finish: c.Finish, Report: !c.NoReport, Say: say,
 		Consent: c.consent(e),
 		Client: phone.NewClient(phone.Config{
 			Device: phone.Device{ID: c.DeviceID, Name: c.DeviceName, Type: c.DeviceType},

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/keyring"
@@ -34,7 +35,10 @@ func TestRunWrongUsage(t *testing.T) {
 		{"fly"},
 		{"key", "door"},
 		{"phone"},
+		{"key"},
+		{"serve"},
 		{"phone", "1234567890", "--yes", "--no"},
+		{"phone", "1234567890", "--device-type", "fridge"},
 		{"phone", "1234567890", "--device-id", "short"},
 		{"sim", "--listen"},
 		{"sim", "--listen", "nonsense"},
@@ -48,10 +52,25 @@ func TestRunWrongUsage(t *testing.T) {
 }
 
 func TestRunHelp(t *testing.T) {
-	for _, args := range [][]string{nil, {"--help"}, {"phone", "--help"}, {"sim", "--help"}, {"key", "--help"}} {
-		out, err := call(t, args...)
-		if err != nil || !strings.Contains(out, "handoff ") {
-			t.Errorf("run(%q) = %v, %q, want help on standard output", args, err, out)
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "handoff demo --lan"},
+		{[]string{"--help"}, "handoff demo --lan"},
+		{[]string{"phone", "--help"}, "--no-report"},
+		{[]string{"sim", "--help"}, "--listen ADDR"},
+		{[]string{"key", "--help"}, "handoff key partner"},
+		{[]string{"webhooks", "replay", "--help"}, "Only this notice"},
+	} {
+		out, err := call(t, tt.args...)
+		if err != nil || !strings.Contains(out, tt.want) {
+			t.Errorf("run(%q) = %v, %q, want help with %q on standard output", tt.args, err, out, tt.want)
+		}
+		for line := range strings.Lines(out) {
+			if n := utf8.RuneCountInString(line) - 1; n > helpWidth && !strings.HasPrefix(line, "\t") {
+				t.Errorf("run(%q) prints %d columns, want %d at most: %q", tt.args, n, helpWidth, line)
+			}
 		}
 	}
 	if out, err := call(t, "--version"); err != nil || !strings.Contains(out, "go1.") {

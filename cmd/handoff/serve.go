@@ -12,9 +12,9 @@ import (
 )
 
 type serveCommand struct {
-	Config  string        `required:"" help:"The configuration." placeholder:"FILE"`
+	Config  string        `arg:"required" help:"The configuration." placeholder:"FILE"`
 	Drain   time.Duration `default:"0s" help:"How long to go on serving, while /readyz says no, after being told to stop."`
-	Verbose bool          `short:"v" help:"Log more."`
+	Verbose bool          `arg:"-v" help:"Log more."`
 }
 
 // Help is shown by handoff serve --help.

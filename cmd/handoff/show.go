@@ -15,7 +15,7 @@ import (
 type showCommand struct {
 	insider
 
-	Handoff string `arg:"" help:"Its id, or the reference on the person's screen."`
+	Handoff string `arg:"positional,required" help:"Its id, or the reference on the person's screen."`
 }
 
 // Help is shown by handoff show --help.

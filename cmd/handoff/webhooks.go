@@ -15,8 +15,8 @@ import (
 )
 
 type webhooksCommand struct {
-	List   webhooksList   `cmd:"" help:"What a handoff's endpoints were told, or all that a partner's endpoints did not take."`
-	Replay webhooksReplay `cmd:"" help:"Send a handoff's notices again."`
+	List   *webhooksList   `arg:"subcommand" help:"What a handoff's endpoints were told, or all that a partner's endpoints did not take."`
+	Replay *webhooksReplay `arg:"subcommand" help:"Send a handoff's notices again."`
 }
 
 // Help is shown by handoff webhooks --help.
@@ -44,15 +44,18 @@ type insider struct {
 type webhooksList struct {
 	insider
 
-	Handoff string `arg:"" optional:"" help:"Its id, or its support reference."`
+	Handoff string `arg:"positional" help:"Its id, or its support reference."`
 	Partner string `help:"All of a partner's handoffs, instead of one." placeholder:"ID"`
-	State   string `enum:"failed,waiting,delivered" default:"failed" help:"With --partner: which notices; failed, waiting or delivered."`
+	State   string `default:"failed" help:"With --partner: which notices; failed, waiting or delivered."`
 }
 
 // Run lists.
 func (c *webhooksList) Run(e *environment) error {
 	if (c.Handoff == "") == (c.Partner == "") {
 		return usagef("name a handoff or --partner, one of the two")
+	}
+	if err := oneOf("--state", c.State, "failed", "waiting", "delivered"); err != nil {
+		return err
 	}
 	if c.Handoff != "" {
 		return c.one(e, http.MethodGet, "/webhooks/"+url.PathEscape(c.Handoff), nil)
@@ -74,7 +77,7 @@ func (c *webhooksList) Run(e *environment) error {
 type webhooksReplay struct {
 	insider
 
-	Handoff  string             `arg:"" help:"Its id, or its support reference."`
+	Handoff  string             `arg:"positional,required" help:"Its id, or its support reference."`
 	Seq      int                `help:"Only this notice; default: all that are kept." placeholder:"N"`
 	Endpoint handoff.EndpointID `help:"Only to this endpoint, as list names it; default: to all." placeholder:"ID"`
 }
