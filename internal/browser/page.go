@@ -22,6 +22,7 @@ type Page struct {
 	person   *person
 	problems *problems
 	frame    bool // not a tab, but a frame in one
+	spent    spent
 }
 
 // do runs an action within our patience, and ends the test if it fails.
@@ -79,6 +80,7 @@ func (p *Page) Follow(id string) int {
 	if err != nil {
 		p.t.Fatalf("following %q: %v", id, err)
 	}
+	p.spent.taps++
 	return int(response.Status)
 }
 
@@ -87,6 +89,7 @@ func (p *Page) Follow(id string) int {
 func (p *Page) Click(id string) {
 	p.t.Helper()
 	do(p, fmt.Sprintf("clicking %q", id), p.press(id))
+	p.spent.taps++
 }
 
 // press brings the page to the front first: one behind a tab that it opened
@@ -108,13 +111,13 @@ func (p *Page) press(id string) chromedp.Action[chromedp.Void] {
 // Type types text into an element, after what it holds.
 func (p *Page) Type(id, text string) {
 	p.t.Helper()
-	do(p, fmt.Sprintf("typing into %q", id), chromedp.SendKeys(testID(id), text))
+	p.pressKeys(fmt.Sprintf("typing into %q", id), text, chromedp.SendKeys(testID(id), text))
 }
 
 // Press types keys where the focus is: "\t" walks on, "\r" presses.
 func (p *Page) Press(keys string) {
 	p.t.Helper()
-	do(p, "pressing keys", chromedp.KeyEvent(keys))
+	p.pressKeys("pressing", keys, chromedp.KeyEvent(keys))
 }
 
 // WaitVisible waits until an element is there and visible.

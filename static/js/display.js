@@ -23,9 +23,11 @@
   let ended = false;
   let leaving = false;
 
-  // Speaking: one polite region, one sentence at a time.
+  // Speaking: one polite region, one sentence at a time. What a state says is said
+  // once, whatever was spoken of in between.
+  const speak = (text) => ($("live").textContent = text);
   const say = (text) => {
-    if (text && text !== said) $("live").textContent = text;
+    if (text && text !== said) speak(text);
     said = text || said;
   };
 
@@ -71,6 +73,10 @@
     }
     for (const el of all("[data-when]")) el.hidden = !slots[el.dataset.when];
     for (const el of all("[data-unless]")) el.hidden = !!slots[el.dataset.unless];
+    // A button that gives way to what it asked for hands on the focus.
+    const gone = document.activeElement.closest("li [hidden]");
+    const next = gone && gone.parentElement.querySelector("[data-when]:not([hidden]) :is(input, [tabindex]), [data-unless]:not([hidden]) button");
+    if (next) next.focus();
     const wrong = !!slots.wrong;
     if (wrong) $("number").setAttribute("aria-invalid", "true");
     else $("number").removeAttribute("aria-invalid");
@@ -197,7 +203,7 @@
 
   window.addEventListener("offline", () => {
     $("offline").hidden = false;
-    say($("offline").querySelector("h2").textContent);
+    speak($("offline").querySelector("h2").textContent);
   });
   window.addEventListener("online", poll);
   window.addEventListener("pageshow", (e) => e.persisted && poll());
@@ -221,7 +227,7 @@
     if ($("left").textContent !== text) $("left").textContent = text;
 
     const ask = "extend" in main.dataset && ms > 0 && ms <= 120000;
-    if (ask && $("more").hidden) say($("more").querySelector("h2").textContent);
+    if (ask && $("more").hidden) speak($("more").querySelector("h2").textContent);
     $("more").hidden = !ask;
     if (ms === 0) later(2);
     else ticking = setTimeout(count, Math.min(ms % unit || unit, ms > 60000 && ms - 60000 < unit ? ms - 60000 + 50 : unit));
@@ -248,20 +254,18 @@
       // no answer: told below
     }
     $("trouble").hidden = ok || told !== "";
-    if (!ok) say(told || $("trouble").textContent);
+    if (!ok) speak(told || $("trouble").textContent);
     if (wrong) {
       wrong.textContent = told;
       wrong.hidden = told === "";
       if (ok) form.reset();
-      else said = "";
     }
-    if (form.contains($("number"))) {
-      $("number").value = "";
-      said = ""; // the same mistake twice is told twice
-    }
+    if (form.contains($("number"))) $("number").value = "";
     delete form.dataset.busy;
     button.removeAttribute("aria-disabled");
     await poll();
+    const made = ok && form.closest("li") && form.closest("li").querySelector(".out-now:not([hidden]) .made p");
+    if (made) speak(made.textContent);
   });
 
   // Copying. A frame has no clipboard, so there the text is selected instead.
@@ -274,11 +278,8 @@
       try {
         await navigator.clipboard.writeText(field.value);
         button.textContent = button.dataset.copied;
-        say(button.dataset.copied);
-        setTimeout(() => {
-          button.textContent = text;
-          said = "";
-        }, 2000);
+        speak(button.dataset.copied);
+        setTimeout(() => (button.textContent = text), 2000);
       } catch {
         field.focus();
       }
@@ -296,7 +297,7 @@
     const tell = () => {
       note.hidden = false;
       partly.dataset.was = "";
-      if (!told) $("live").textContent = note.textContent;
+      if (!told) speak(note.textContent);
       told = true;
     };
     new IntersectionObserver(
