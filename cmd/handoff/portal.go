@@ -145,10 +145,7 @@ func newPortal(p parts) (*portal, error) {
 		return nil, err
 	}
 	counted.Gauge("handoff_viewers", "Streams that are open, of displays and of phones' pages.", nil, func() float64 { return float64(streams.Total()) })
-	page, err := operator.NewPage(operator.PageConfig{Handoffs: service, Partners: partnerIDs(p.config.Partners), Rule: applink.Rule, Log: p.log})
-	if err != nil {
-		return nil, err
-	}
+	page := operator.NewPage(operator.PageConfig{Handoffs: service, Partners: partnerIDs(p.config.Partners), Rule: applink.Rule, Log: p.log})
 	inside := &inside{store: p.store, page: page, handoffs: service, partners: partners, sender: sender, log: p.log}
 	return &portal{
 		store: p.store, service: service, hub: hub, relay: p.relay, handler: handler, inside: inside.handler(), counted: counted, closers: closers,

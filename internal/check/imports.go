@@ -86,7 +86,7 @@ func importers() map[string][]string {
 	return map[string][]string{
 		"github.com/labstack/echo": {"web", "web/guide", "internal/bench"},
 		"github.com/gorilla":       {"web"},
-		"github.com/a-h/templ":     {"web", "web/guide", "templates"},
+		"github.com/a-h/templ":     {"web", "web/guide", "templates", "internal/demo", "internal/message", "internal/operator"},
 	}
 }
 

@@ -48,11 +48,7 @@ func NewApp(c AppConfig) (http.Handler, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	base, err := newSite("The Acme app", "", c.Log, c.Now)
-	if err != nil {
-		return nil, err
-	}
-	a := &app{site: base, AppConfig: c, visits: newVisits[running]("demo_app", c.Now)}
+	a := &app{site: newSite("The Acme app", "", c.Log, c.Now), AppConfig: c, visits: newVisits[running]("demo_app", c.Now)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", a.locked(a.screen))
 	mux.HandleFunc("GET /handoff", a.locked(a.arrive))
@@ -94,15 +90,15 @@ func (run *running) restart() { *run = running{device: run.device} }
 func (a *app) screen(w http.ResponseWriter, r *http.Request, client *phone.Client, run *running) {
 	switch {
 	case run.over != "":
-		a.show(w, r, http.StatusOK, "app_over.html", view{Title: "Done here", Body: run.over})
+		a.show(w, r, http.StatusOK, view{Title: "Done here"}, appOver(run.over))
 	case run.answer != nil:
-		a.show(w, r, http.StatusOK, "app_in.html", view{Title: "You are in the Acme app", Body: run.answer})
+		a.show(w, r, http.StatusOK, view{Title: "You are in the Acme app"}, appIn(*run.answer))
 	case run.pickup != "":
 		a.redeem(w, r, client, run)
 	case run.claim == nil:
-		a.show(w, r, http.StatusOK, "app_home.html", view{Title: "Scan with the app"})
+		a.show(w, r, http.StatusOK, view{Title: "Scan with the app"}, appHome())
 	case !run.agreed:
-		a.show(w, r, http.StatusOK, "app_asked.html", view{Title: "Is this you?", Body: run.claim.Context.Sentence(a.now())})
+		a.show(w, r, http.StatusOK, view{Title: "Is this you?"}, appAsked(run.claim.Context.Sentence(a.now())))
 	default:
 		a.wait(w, r, client, run)
 	}
@@ -113,7 +109,7 @@ func (a *app) wait(w http.ResponseWriter, r *http.Request, client *phone.Client,
 	answer, err := client.Token(r.Context(), *run.claim)
 	if p, ok := errors.AsType[*phone.ProblemError](err); ok && p.Code == handoff.CodeNotConfirmed {
 		every := int(max(run.claim.Interval, p.RetryAfter) / time.Second)
-		a.show(w, r, http.StatusOK, "app_number.html", view{Title: "Type this on your computer", Refresh: every, Body: run.claim.Number})
+		a.show(w, r, http.StatusOK, view{Title: "Type this on your computer", Refresh: every}, appNumber(run.claim.Number))
 		return
 	}
 	a.started(w, r, client, run, answer, err)
@@ -133,7 +129,7 @@ func (a *app) arrive(w http.ResponseWriter, r *http.Request, _ *phone.Client, ru
 		run.restart()
 		run.pickup, run.verifier = pickup, phone.NewVerifier()
 	}
-	a.show(w, r, http.StatusOK, "app_opening.html", view{Title: "Opening", Next: "/"})
+	a.show(w, r, http.StatusOK, view{Title: "Opening", Next: "/"}, appOpening("/"))
 }
 
 // redeem exchanges the pickup, with one verifier however often it takes.

@@ -48,6 +48,19 @@ type deed struct {
 	Before, After handoff.Status
 }
 
+// how is what there is to say of a status.
+func (r record) how() string {
+	return around(" (", r.Reason, ")") + around(", came by ", r.Route, "") + around(", confirmed by ", r.Confirmed, "")
+}
+
+// turn is what the status was and became.
+func (d deed) turn() string {
+	if d.Before == d.After {
+		return string(d.Before) + ", as before"
+	}
+	return string(d.Before) + " → " + string(d.After)
+}
+
 // playOf is the play of this browser with this handoff, or nil.
 func (s *Shop) playOf(r *http.Request, id handoff.ID) *play {
 	v := s.visits.found(r)
@@ -112,9 +125,9 @@ func (s *Shop) playground(w http.ResponseWriter, r *http.Request) {
 		s.fault(w, r, statusOf(err), err)
 		return
 	}
-	s.show(w, r, http.StatusOK, "play.html", view{Title: "Playground", Wide: true, Body: playBody{
+	s.show(w, r, http.StatusOK, view{Title: "Playground", Wide: true}, playground(playBody{
 		seenBody: seen, Portal: s.portal, App: s.app, Display: p.display, Framed: p.order.ParentOrigin != "", Exchange: p.exchange, Groups: acts(),
-	}})
+	}))
 }
 
 // seen serves GET /play/{id}/seen: the part of the page that changes.
@@ -123,12 +136,12 @@ func (s *Shop) seen(w http.ResponseWriter, r *http.Request) {
 	if p == nil {
 		return
 	}
-	seen, err := s.seenOf(r, p)
+	now, err := s.seenOf(r, p)
 	if err != nil {
 		s.fault(w, r, statusOf(err), err)
 		return
 	}
-	s.show(w, r, http.StatusOK, "play_seen.html", view{Title: "Seen", Body: seen})
+	s.show(w, r, http.StatusOK, view{Title: "Seen"}, seen(now))
 }
 
 // stream serves GET /play/{id}/stream: a line whenever there is something to see.

@@ -77,8 +77,5 @@ func (p *Post) all() []sentMessage {
 
 // post serves GET /post.
 func (s *Shop) post(w http.ResponseWriter, r *http.Request) {
-	s.show(w, r, http.StatusOK, "shop_post.html", view{Title: "Messages", Refresh: 3, Body: struct {
-		App     string
-		Letters []sentMessage
-	}{s.app, s.letters.all()}})
+	s.show(w, r, http.StatusOK, view{Title: "Messages", Refresh: 3}, shopPost(s.app, s.letters.all()))
 }

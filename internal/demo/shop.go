@@ -65,12 +65,8 @@ func NewShop(c ShopConfig) (*Shop, error) {
 	if len(c.Origins) == 0 {
 		return nil, errors.New("a shop needs an origin")
 	}
-	base, err := newSite("Acme Bank", c.PortalURL, c.Log, c.Now)
-	if err != nil {
-		return nil, err
-	}
 	s := &Shop{
-		site: base, portal: c.PortalURL, standIn: c.StandIn, app: c.AppURL, origins: c.Origins,
+		site: newSite("Acme Bank", c.PortalURL, c.Log, c.Now), portal: c.PortalURL, standIn: c.StandIn, app: c.AppURL, origins: c.Origins,
 		api:     &partnerAPI{portal: c.PortalURL, key: c.Key, http: c.HTTP},
 		visits:  newVisits[customer]("demo_shop", c.Now),
 		hooks:   &hooks{secret: c.HookSecret, now: c.Now, byID: make(map[handoff.ID][]told)},
@@ -99,6 +95,13 @@ func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serves.Serv
 // Close ends the streams, which a server would otherwise wait for.
 func (s *Shop) Close() { s.close.Do(func() { close(s.closed) }) }
 
+// shopRow is a handoff of the shop's, and what webhooks told of it.
+type shopRow struct {
+	record
+
+	Told []told
+}
+
 // home serves GET /.
 func (s *Shop) home(w http.ResponseWriter, r *http.Request) {
 	recent, err := s.api.recent(r.Context())
@@ -106,16 +109,11 @@ func (s *Shop) home(w http.ResponseWriter, r *http.Request) {
 		s.fault(w, r, http.StatusBadGateway, err)
 		return
 	}
-	type row struct {
-		record
-
-		Told []told
-	}
-	rows := make([]row, len(recent))
+	rows := make([]shopRow, len(recent))
 	for i, h := range recent {
-		rows[i] = row{h, s.hooks.about(h.ID)}
+		rows[i] = shopRow{h, s.hooks.about(h.ID)}
 	}
-	s.show(w, r, http.StatusOK, "shop_home.html", view{Title: "Open an account", Body: rows})
+	s.show(w, r, http.StatusOK, view{Title: "Open an account"}, shopHome(rows))
 }
 
 // open serves POST /open: what a partner's backend does when a check begins.
@@ -190,10 +188,7 @@ func (s *Shop) check(w http.ResponseWriter, r *http.Request) {
 		s.fault(w, r, statusOf(err), err)
 		return
 	}
-	s.show(w, r, http.StatusOK, "shop_check.html", view{Title: "Confirm who you are", Body: struct {
-		Handoff record
-		Portal  string
-	}{h, s.portal}})
+	s.show(w, r, http.StatusOK, view{Title: "Confirm who you are"}, shopCheck(h, s.portal))
 }
 
 // done serves GET /done, the return URL. Its query is a hint that anybody can
@@ -209,11 +204,7 @@ func (s *Shop) done(w http.ResponseWriter, r *http.Request) {
 	if h.Status.Ended() && (s.hooks.secret == "" || len(heard) > 0 && heard[len(heard)-1].Status.Ended()) {
 		refresh = 0
 	}
-	s.show(w, r, http.StatusOK, "shop_done.html", view{Title: heading(h.Status), Refresh: refresh, Body: struct {
-		Handoff record
-		Told    string
-		Heard   []told
-	}{h, r.FormValue("status"), heard}})
+	s.show(w, r, http.StatusOK, view{Title: heading(h.Status), Refresh: refresh}, shopDone(h, r.FormValue("status"), heard))
 }
 
 func heading(s handoff.Status) string {

@@ -3,11 +3,16 @@ package demo
 import (
 	"bytes"
 	"embed"
-	"html/template"
 	"log/slog"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 )
+
+//go:generate go tool templ generate -include-version=false
 
 //go:embed pages
 var files embed.FS
@@ -15,20 +20,13 @@ var files embed.FS
 // site is what the shop and the app have in common: pages, headers, faults.
 type site struct {
 	name  string // of the made-up thing
-	pages *template.Template
 	frame string // an origin whose pages it frames, with their script, and sends forms on to; empty: none
 	log   *slog.Logger
 	now   func() time.Time
 }
 
-func newSite(name, frame string, log *slog.Logger, now func() time.Time) (*site, error) {
-	pages, err := template.New("").Funcs(template.FuncMap{
-		"clock": func(t time.Time) string { return t.Local().Format(time.TimeOnly) },
-	}).ParseFS(files, "pages/*.html")
-	if err != nil {
-		return nil, err
-	}
-	return &site{name: name, pages: pages, frame: frame, log: log, now: now}, nil
+func newSite(name, frame string, log *slog.Logger, now func() time.Time) *site {
+	return &site{name: name, frame: frame, log: log, now: now}
 }
 
 // handler puts the rules for every answer around mux.
@@ -78,15 +76,14 @@ type view struct {
 	// Next is where the page goes at once by itself; empty: nowhere.
 	Next string
 	Wide bool // uses all of a wide window
-	Body any
 }
 
 // show draws a page in memory first, so that a fault becomes a page of its own.
-func (s *site) show(w http.ResponseWriter, r *http.Request, status int, page string, v view) {
+func (s *site) show(w http.ResponseWriter, r *http.Request, status int, v view, body templ.Component) {
 	v.Site, v.Now = s.name, s.now()
 	var b bytes.Buffer
-	if err := s.pages.ExecuteTemplate(&b, page, v); err != nil {
-		s.log.ErrorContext(r.Context(), "page failed", "page", page, "error", err)
+	if err := layout(v, body).Render(r.Context(), &b); err != nil {
+		s.log.ErrorContext(r.Context(), "page failed", "page", v.Title, "error", err)
 		http.Error(w, "This page failed. The log says why.", http.StatusInternalServerError)
 		return
 	}
@@ -99,5 +96,35 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, status int, page str
 // is on the page; causes never hold a secret.
 func (s *site) fault(w http.ResponseWriter, r *http.Request, status int, err error) {
 	s.log.WarnContext(r.Context(), "demo fault", "site", s.name, "error", err)
-	s.show(w, r, status, "fault.html", view{Title: "That did not work", Body: err.Error()})
+	s.show(w, r, status, view{Title: "That did not work"}, faultPage(err.Error()))
+}
+
+func clock(t time.Time) string { return t.Local().Format(time.TimeOnly) }
+
+// around is text between before and after; nothing, where there is none.
+func around(before, text, after string) string {
+	if text == "" {
+		return ""
+	}
+	return before + text + after
+}
+
+// times says how often something came, if it was not once.
+func times(before string, n int) string {
+	if n < 2 {
+		return ""
+	}
+	return before + strconv.Itoa(n) + " times"
+}
+
+// toldStatuses are what webhooks told, one after another.
+func toldStatuses(all []told) string {
+	if len(all) == 0 {
+		return "–"
+	}
+	names := make([]string, len(all))
+	for i, t := range all {
+		names[i] = string(t.Status)
+	}
+	return strings.Join(names, ", ")
 }

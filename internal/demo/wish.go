@@ -34,6 +34,8 @@ func (f field) Value() string {
 // Has reports whether v is chosen.
 func (f field) Has(v string) bool { return slices.Contains(f.Values, v) }
 
+func (f field) hintID() string { return f.Name + "-hint" }
+
 // fields are all options, those that matter first.
 func fields() (main, more []field) {
 	main = []field{
@@ -196,7 +198,7 @@ func (s *Shop) wish(w http.ResponseWriter, r *http.Request) {
 	var b wishBody
 	b.Main, b.More = fields()
 	fill([][]field{b.Main, b.More}, s.defaults(r), nil)
-	s.show(w, r, http.StatusOK, "play_form.html", view{Title: "Playground", Body: b})
+	s.show(w, r, http.StatusOK, view{Title: "Playground"}, wishForm(b))
 }
 
 // order serves POST /play. What the portal refuses comes back with the form.
@@ -218,7 +220,7 @@ func (s *Shop) order(w http.ResponseWriter, r *http.Request) {
 	b := wishBody{Open: true, Exchange: &e}
 	b.Main, b.More = fields()
 	b.Faults = fill([][]field{b.Main, b.More}, r.PostForm, faults)
-	s.show(w, r, status, "play_form.html", view{Title: "The portal refused it", Body: b})
+	s.show(w, r, status, view{Title: "The portal refused it"}, wishForm(b))
 }
 
 // begin remembers a play and leads to it.

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"html/template"
 	"net"
 	"net/textproto"
 	"strconv"
@@ -17,13 +16,14 @@ import (
 	"github.com/handoff-portal/handoff/internal/handoff"
 )
 
+//go:generate go tool templ generate -include-version=false
+
 // mailer speaks SMTP to one server, over TLS and nothing else.
 type mailer struct {
 	Mail
 
 	host    string
 	options []gomail.Option
-	page    *template.Template
 }
 
 // implicitTLS is the port where TLS begins with the connection (RFC 8314).
@@ -47,30 +47,14 @@ func newMailer(m Mail, roots *x509.CertPool) (*mailer, error) {
 	if m.Username != "" {
 		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(m.Username.Reveal()), gomail.WithPassword(m.Password.Reveal()))
 	}
-	page, err := template.New("mail").Parse(mailPage)
-	if err != nil {
-		return nil, err
-	}
-	made := &mailer{Mail: m, host: host, options: options, page: page}
+	made := &mailer{Mail: m, host: host, options: options}
 	_, err = gomail.NewClient(host, options...)
 	return made, err
 }
 
-// mailPage asks nobody for anything: no picture, no sheet, no link but the one.
-const mailPage = `<!doctype html>
-<html lang="{{.Lang}}" dir="{{.Dir}}"><head><meta charset="utf-8"><title>{{.Subject}}</title></head>
-<body style="margin:0;padding:24px;font-family:system-ui,sans-serif;font-size:16px;line-height:1.5;color:#1a1a1a;background:#ffffff">
-<p style="font-weight:600">{{.Partner}}</p>
-<p>{{.Intro}}</p>
-<p><a href="{{.Link}}" style="display:inline-block;padding:12px 20px;border-radius:12px;background:#1a1a1a;color:#ffffff;text-decoration:none">{{.Open}}</a></p>
-<p dir="ltr" style="word-break:break-all">{{.Link}}</p>
-<p style="color:#555555">{{.Note}}</p>
-</body></html>
-`
-
 func (m *mailer) send(ctx context.Context, to handoff.Secret, l handoff.Letter) error {
 	var page bytes.Buffer
-	if err := m.page.Execute(&page, l); err != nil {
+	if err := mailPage(l).Render(ctx, &page); err != nil {
 		return &SendError{Code: "page"}
 	}
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())

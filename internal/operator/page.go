@@ -3,20 +3,19 @@ package operator
 import (
 	"bytes"
 	"context"
-	_ "embed" // the page and its style sheet
+	_ "embed" // the style sheet
 	"fmt"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
 )
 
-//go:embed page.html
-var pageText string
+//go:generate go tool templ generate -include-version=false
 
 //go:embed page.css
 var styles []byte
@@ -38,24 +37,14 @@ type PageConfig struct {
 
 // Page serves GET / and its style sheet: the funnel of the last hours, and the
 // timeline of one handoff.
-type Page struct {
-	PageConfig
-
-	page *template.Template
-}
+type Page struct{ PageConfig }
 
 // most is how many handoffs of a partner are counted: reading more takes longer
 // than a person waits.
 const most = 20000
 
 // NewPage returns the page.
-func NewPage(c PageConfig) (*Page, error) {
-	t, err := template.New("page").Funcs(template.FuncMap{"row": rowOf, "share": rowOfShare, "clock": clock}).Parse(pageText)
-	if err != nil {
-		return nil, fmt.Errorf("reading the operator's page: %w", err)
-	}
-	return &Page{c, t}, nil
-}
+func NewPage(c PageConfig) *Page { return &Page{c} }
 
 // spans are the times a person can choose.
 func spans() []span {
@@ -79,6 +68,19 @@ type view struct {
 	Story    *Timeline
 	Unknown  bool // there is no handoff called Ref
 	At       time.Time
+}
+
+// counted says which handoffs the funnel is of.
+func (v view) counted() string {
+	text := strconv.Itoa(v.Funnel.Total) + " handoffs"
+	if v.Partner != "" {
+		text += " of " + string(v.Partner)
+	}
+	text += ", created in the last " + v.Span.Name + " before " + clock(v.At) + " UTC"
+	if v.Cut {
+		text += "; the newest 20,000 of a partner are counted, and there are more"
+	}
+	return text + "."
 }
 
 // ServeHTTP serves GET /?partner=&for=&ref=.
@@ -111,7 +113,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var buf bytes.Buffer
-	if err := p.page.Execute(&buf, v); err != nil {
+	if err := page(v).Render(r.Context(), &buf); err != nil {
 		p.fault(w, r, err)
 		return
 	}
@@ -189,8 +191,24 @@ func rowOf(name string, n, of int) row {
 	return row{name, n, percent(n, of), n * 100 / max(of, 1)}
 }
 
-func rowOfShare(s Share) row {
-	return row{s.Name, s.Of, fmt.Sprintf("%d (%s)", s.Got, percent(s.Got, s.Of)), s.Got * 100 / max(s.Of, 1)}
+func rowsOf(counts []Count, of int) []row {
+	rows := make([]row, len(counts))
+	for i, c := range counts {
+		rows[i] = rowOf(c.Name, c.N, of)
+	}
+	return rows
+}
+
+func rowsOfShares(shares []Share) []row {
+	rows := make([]row, len(shares))
+	for i, s := range shares {
+		rows[i] = row{s.Name, s.Of, fmt.Sprintf("%d (%s)", s.Got, percent(s.Got, s.Of)), s.Got * 100 / max(s.Of, 1)}
+	}
+	return rows
+}
+
+func rowsOfNumber(n Number) []row {
+	return rowsOf([]Count{{"asked for it", n.Asked}, {"typed it", n.Typed}, {"wrong at least once", n.Wrong}, {"still to be typed", n.Waiting}, {"lost there", n.Lost}}, n.Claimed)
 }
 
 func percent(n, of int) string {
@@ -198,6 +216,14 @@ func percent(n, of int) string {
 		return "–"
 	}
 	return fmt.Sprintf("%.1f %%", float64(n)*100/float64(of))
+}
+
+// statusOf is a status with its cause.
+func statusOf(t Timeline) string {
+	if t.Cause != "" {
+		return string(t.Status) + " (" + string(t.Cause) + ")"
+	}
+	return string(t.Status)
 }
 
 func clock(t time.Time) string { return t.Format("2006-01-02 15:04:05") }
