@@ -40,6 +40,7 @@ type day struct {
 // told and does not always listen. What has ended is swept after an hour, and from
 // the fourth hour on nothing grows. The short form takes seven hours over a file.
 func TestDay(t *testing.T) { // not in parallel: it counts what the whole program holds
+	unraced(t)
 	hours, loads := 7, 1
 	stores := map[string]func(*setting){"file": func(s *setting) { s.bolt = true }}
 	if os.Getenv("HANDOFF_LONG") != "" {

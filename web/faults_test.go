@@ -100,6 +100,9 @@ func TestFaults(t *testing.T) {
 	for _, version := range []platform.Version{platform.V1, platform.V2} {
 		for call, meet := range calls {
 			t.Run(string(version)+" "+call, func(t *testing.T) {
+				if version == platform.V1 {
+					unraced(t)
+				}
 				t.Parallel()
 				w := newWorld(t, brief, func(s *setting) { s.version = version })
 				slow := newWorld(t, impatient, func(s *setting) { s.version = version })

@@ -21,7 +21,7 @@ func (l *looks) guide(t *testing.T) {
 		if status := page.Navigate(w.public + path); status != 200 {
 			t.Errorf("GET %s = %d", path, status)
 		}
-		l.look(view{t: t, page: page, at: page, kept: kept, name: "guide " + strings.ReplaceAll(strings.Trim(path, "/"), "/", " "), lang: "en"}, tight)
+		l.look(view{t: t, page: page, at: page, kept: kept, name: "guide " + strings.ReplaceAll(strings.Trim(path, "/"), "/", " "), lang: "en"}, l.depth("en"))
 	}
 	page.WantNoProblems()
 }

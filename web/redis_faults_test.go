@@ -142,6 +142,7 @@ func set(t *testing.T, c *redis.Client, name, value string) {
 // off after what was asked for has been done, and then while every answer is late.
 // People who try again get through, and nothing happens twice.
 func TestRedisLosesAnswers(t *testing.T) {
+	unraced(t)
 	t.Parallel()
 	w, _, proxy := brokenRedis(t)
 	for _, mode := range []redistest.Mode{redistest.Reset, redistest.Reset, redistest.Reset, redistest.Slow} {

@@ -17,15 +17,16 @@ import (
 	"github.com/handoff-portal/handoff/internal/browser"
 )
 
-// TestEveryState brings about every page in every state, in a browser: it has no
-// complaint, all fits its window, and the HTML is valid. With HANDOFF_LONG two
-// checkers of accessibility find nothing either, and it looks in every way that people
-// do, dark, in forced colours, on a narrow screen, enlarged, in every language there
-// is, and by one more validator.
+// TestEveryState brings about every page in every state, in a browser, in three
+// languages: it has no complaint, two checkers of accessibility find nothing, all fits
+// its window, also at 320 pixels with text spacing and at 400 %, and the HTML is valid.
+// With HANDOFF_LONG it looks at frames as closely, in dark and forced colours, at text
+// of 200 %, at every language there is, and asks one more validator.
 //
 // HANDOFF_SCREENSHOTS names a folder for pictures, as go run ./internal/screens
 // makes them.
 func TestEveryState(t *testing.T) {
+	browser.Unwatched(t)
 	t.Parallel()
 	l := newLooks(t)
 	t.Cleanup(func() { l.validate(t) }) // when all the others have ended
@@ -63,9 +64,7 @@ func newLooks(t *testing.T) *looks {
 			t.Fatal(err)
 		}
 	}
-	if l.long || l.shots != "" {
-		l.langs = []string{"de", "ar"}
-	}
+	l.langs = []string{"de", "ar"}
 	if !l.long {
 		return l
 	}
@@ -189,60 +188,45 @@ func unfold(p *browser.Page) {
 type depth int
 
 const (
-	tight  depth = iota // at its tightest, and by the checkers
-	themed              // in other colours too
-	whole               // in every way
+	glance  depth = iota // that all fits its own window
+	checked              // by the checkers, and in the narrowest windows
+	whole                // in every way
 )
 
 // narrow are the windows of 1.4.10 (320 pixels, and 400 % of 1280), the spacing of
 // 1.4.12 and the text size of 1.4.4 (WCAG 2.2).
-func narrow() []struct {
-	name  string
-	size  browser.Trait
-	style string
-} {
-	return []struct {
-		name  string
-		size  browser.Trait
-		style string
-	}{
+func narrow() []window {
+	return []window{
 		{"320 pixels with text spacing", browser.Size(320, 800, 2), `* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important } p { margin-block-end: 2em !important }`},
-		{"320 pixels", browser.Size(320, 800, 2), ""},
 		{"400 %", browser.Size(320, 256, 4), ""},
+		{"320 pixels", browser.Size(320, 800, 2), ""},
 		{"text of 200 %", browser.Size(640, 800, 1), "html { font-size: 200% }"},
 	}
 }
 
-// look examines a view: another language changes no colour, and a frame no text.
-// With HANDOFF_LONG every view is looked at in every way.
+// window is the size of one, and a person's own style in it.
+type window struct {
+	name  string
+	size  browser.Trait
+	style string
+}
+
+// look examines a view.
 func (l *looks) look(v view, d depth) {
 	v.t.Helper()
-	if l.long || l.shots != "" {
-		d = whole
-	}
 	if err := os.WriteFile(filepath.Join(l.sources, v.slug()+".html"), v.kept.source(), 0o600); err != nil {
 		v.t.Fatal(err)
 	}
 	v.faults("in its own window", v.at.Unfit())
-	if !l.long && l.shots == "" {
+	l.picture(v, "light", v.lang == "en" || v.lang == "ar")
+	if d == glance {
 		return
 	}
 	v.faults("light", l.auditor.Violations(v.at))
-	l.picture(v, "light", v.lang == "en" || v.lang == "ar")
-	if d >= themed {
-		for _, theme := range []struct {
-			name  string
-			trait browser.Trait
-		}{{"dark", browser.Dark}, {"forced colours", browser.ForcedColors}} {
-			back := v.at.As(theme.trait)
-			v.faults(theme.name, l.auditor.Contrast(v.at))
-			l.picture(v, strings.Fields(theme.name)[0], v.lang == "en")
-			back()
-		}
-	}
-	ways := narrow()
-	if d < whole {
-		ways = ways[:1]
+	ways := narrow()[:2]
+	if d == whole {
+		ways = narrow()
+		l.recolour(v)
 	}
 	for _, way := range ways {
 		back := v.resize(way.size)
@@ -257,6 +241,37 @@ func (l *looks) look(v view, d depth) {
 		v.at.Wear("")
 		back()
 	}
+}
+
+// recolour examines the contrasts of a view in dark and in forced colours.
+func (l *looks) recolour(v view) {
+	v.t.Helper()
+	for _, theme := range []struct {
+		name  string
+		trait browser.Trait
+	}{{"dark", browser.Dark}, {"forced colours", browser.ForcedColors}} {
+		back := v.at.As(theme.trait)
+		v.faults(theme.name, l.auditor.Contrast(v.at))
+		l.picture(v, strings.Fields(theme.name)[0], v.lang == "en")
+		back()
+	}
+}
+
+// depth is how closely a view in a language is looked at: with HANDOFF_LONG, three
+// languages that between them are read both ways, and have long words, in every way.
+func (l *looks) depth(lang string) depth {
+	if (l.long || l.shots != "") && slices.Contains([]string{"en", "de", "ar"}, lang) {
+		return whole
+	}
+	return checked
+}
+
+// inFrame is the same for a frame, where all is as on the display but the room.
+func (l *looks) inFrame(lang string) depth {
+	if l.long || l.shots != "" {
+		return l.depth(lang)
+	}
+	return glance
 }
 
 // picture keeps a picture of the tab, if pictures are asked for: of all of the page
@@ -321,11 +336,11 @@ func (l *looks) displays(t *testing.T) {
 			sc.shown(page)
 			panels[panelOf(page)] = true
 			page.WantNoProblems(expectedOf(sc.status)...)
-			l.look(view{t: t, page: page, at: page, kept: kept, name: "display " + sc.name, lang: "en"}, tight)
+			l.look(view{t: t, page: page, at: page, kept: kept, name: "display " + sc.name, lang: "en"}, l.depth("en"))
 			for _, lang := range l.langs {
 				page.Navigate(s.made.DisplayURL + "?lang=" + lang)
 				sc.shown(page)
-				l.look(view{t: t, page: page, at: page, kept: kept, name: "display " + sc.name, lang: lang}, tight)
+				l.look(view{t: t, page: page, at: page, kept: kept, name: "display " + sc.name, lang: lang}, l.depth(lang))
 			}
 		})
 	}
@@ -363,14 +378,14 @@ func (l *looks) frames(t *testing.T) {
 			panels[panelOf(frame)] = true
 			frame.WantNoProblems(expectedOf(sc.status)...)
 			page.WantNoProblems(expectedOf(sc.status)...)
-			l.look(view{t: t, page: page, at: frame, kept: kept, name: "frame " + sc.name, lang: "en"}, tight)
+			l.look(view{t: t, page: page, at: frame, kept: kept, name: "frame " + sc.name, lang: "en"}, l.inFrame("en"))
 			if !l.long {
 				return // all is as on the display but the room
 			}
 			for _, lang := range l.langs {
 				frame := shows("display", "?lang="+lang)
 				sc.shown(frame)
-				l.look(view{t: t, page: page, at: frame, kept: kept, name: "frame " + sc.name, lang: lang}, tight)
+				l.look(view{t: t, page: page, at: frame, kept: kept, name: "frame " + sc.name, lang: lang}, l.inFrame(lang))
 			}
 		})
 	}
@@ -394,7 +409,7 @@ func (l *looks) phones(t *testing.T) {
 			main := browser.Eval[string](phone, `document.querySelector("main").dataset.testid`)
 			pages[main] = true
 			phone.WantNoProblems(expectedOf(sc.status)...)
-			l.look(view{t: t, page: phone, at: phone, kept: kept, name: "phone " + sc.name, lang: "en"}, tight)
+			l.look(view{t: t, page: phone, at: phone, kept: kept, name: "phone " + sc.name, lang: "en"}, l.depth("en"))
 			for _, lang := range l.langs {
 				// What answers a form has no menu, and is walked to once more.
 				if phone.Has("languages") {
@@ -406,7 +421,7 @@ func (l *looks) phones(t *testing.T) {
 				} else {
 					phone = walk(lang)
 				}
-				l.look(view{t: t, page: phone, at: phone, kept: kept, name: "phone " + sc.name, lang: lang}, tight)
+				l.look(view{t: t, page: phone, at: phone, kept: kept, name: "phone " + sc.name, lang: lang}, l.depth(lang))
 			}
 		})
 	}

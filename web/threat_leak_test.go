@@ -481,6 +481,9 @@ func TestThreatLeak(t *testing.T) {
 	for _, text := range []bool{false, true} {
 		name := map[bool]string{false: "JSON", true: "text"}[text]
 		t.Run("portal "+name, func(t *testing.T) {
+			if text {
+				unraced(t)
+			}
 			t.Parallel()
 			p := plant(t, text, asked(handoff.ConfirmAuto))
 			p.byPhone()
@@ -491,6 +494,7 @@ func TestThreatLeak(t *testing.T) {
 			p.search(noAnswer)
 		})
 		t.Run("app "+name, func(t *testing.T) {
+			unraced(t)
 			t.Parallel()
 			p := plant(t, text, func(s *setting) {
 				s.exchange, s.journeyURL = handoff.ExchangeApp, "com.acme.app://go/{instanceId}?t={connectToken}"
@@ -500,6 +504,7 @@ func TestThreatLeak(t *testing.T) {
 			p.search(givesTokens)
 		})
 		t.Run("token "+name, func(t *testing.T) {
+			unraced(t)
 			t.Parallel()
 			p := plant(t, text, tokenMode)
 			s := p.begin()

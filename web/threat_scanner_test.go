@@ -199,6 +199,9 @@ func TestThreatScanner(t *testing.T) {
 	for i, policy := range []handoff.Confirmation{handoff.ConfirmLinks, handoff.ConfirmAuto, handoff.ConfirmAlways} {
 		for j, route := range []handoff.Route{handoff.RouteLink, handoff.RoutePartner} {
 			t.Run(string(policy)+" "+string(route), func(t *testing.T) {
+				if policy != handoff.ConfirmLinks {
+					unraced(t)
+				}
 				t.Parallel()
 				when := func(string) bool { return true }
 				if os.Getenv("HANDOFF_LONG") == "" {

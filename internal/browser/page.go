@@ -48,7 +48,8 @@ func do[T any](p *Page, what string, action chromedp.Action[T]) T {
 // one just then.
 func movedOn(err error) bool {
 	var refused *cdproto.Error
-	return errors.As(err, &refused) && strings.HasPrefix(refused.Message, "Cannot find context")
+	return errors.As(err, &refused) &&
+		(strings.HasPrefix(refused.Message, "Cannot find context") || strings.HasPrefix(refused.Message, "Inspected target navigated"))
 }
 
 // testID selects an element by its data-testid. The name may have any

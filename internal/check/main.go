@@ -38,8 +38,10 @@ usage: go run ./internal/check [flags]
                 root or sudo asks nothing (default true)
 
 Tools built from source are kept in the user's cache folder, never in the tree.
-The browser is the program named by HANDOFF_CHROMIUM, or the first of
-chromium, chromium-browser, google-chrome, google-chrome-stable on the PATH.
+The browser is the program named by HANDOFF_CHROMIUM, or the first on the PATH
+of chromium-headless-shell, chrome-headless-shell (a third of the time, for all
+tests but those of a person's own settings), chromium, chromium-browser,
+google-chrome, google-chrome-stable.
 
 With CI set, a missing tool is a failure. Without, the step or the tests that
 need it are skipped, and the end of the report says so once more.

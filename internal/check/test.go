@@ -18,16 +18,17 @@ const testLimit = 12 * time.Minute
 // a clock, more than they work. Where the race detector watches they work.
 const atOnce = 4
 
-// withoutBrowser is in what a test says that the race detector's presence skips:
-// internal/browser has it. The step before has run those.
-const withoutBrowser = "not with the race detector"
+// unraced is in what a test says that the race detector's presence skips: in
+// internal/browser, and where it takes long. The step before has run those.
+const unraced = "not with the race detector"
 
 // test runs all tests and counts them.
 func (c *checker) test(ctx context.Context) verdict {
 	return c.goTest(ctx, []string{"./..."}, "go test -run 'TestName' -shuffle SEED ./package", "-parallel="+strconv.Itoa(atOnce))
 }
 
-// race runs the tests that drive no browser once more, watched by the race detector.
+// race runs the tests that drive no browser, and do not take long, once more, watched
+// by the race detector.
 func (c *checker) race(ctx context.Context) verdict {
 	if _, ok := lookAny([]string{"gcc", "cc", "clang"}); !ok {
 		return c.missing("there is no C compiler", remedyFor([]string{"gcc", "libc6-dev"}))
@@ -41,7 +42,7 @@ func (c *checker) race(ctx context.Context) verdict {
 	})
 	v := c.goTest(ctx, packages, "go test -race -run 'TestName' -shuffle SEED ./package", "-race")
 	v.again = true
-	v.tests.skips = slices.DeleteFunc(v.tests.skips, func(skip string) bool { return strings.Contains(skip, withoutBrowser) })
+	v.tests.skips = slices.DeleteFunc(v.tests.skips, func(skip string) bool { return strings.Contains(skip, unraced) })
 	return v
 }
 

@@ -69,6 +69,7 @@ type systemTool struct {
 	programs []string // any one on the PATH will do; none: ask Debian for the packages
 	packages []string // of Debian
 	without  string   // what is not checked when it is missing
+	spare    bool     // all is checked without it, only slower
 }
 
 // chromiums are the names of browsers that speak to chromedp, as in
@@ -90,6 +91,13 @@ func (c *checker) systemTools() []systemTool {
 			programs: strings.Fields(chromiums),
 			packages: []string{"chromium"},
 			without:  "every page and flow that needs a browser",
+		},
+		{
+			name:     "Chromium's headless shell",
+			programs: []string{"chromium-headless-shell", "chrome-headless-shell"},
+			packages: []string{"chromium-headless-shell"},
+			without:  "nothing, but pages take three times as long in the whole browser",
+			spare:    true,
 		},
 		{
 			name:     "fonts",
@@ -190,15 +198,22 @@ func (c *checker) systemTools() []systemTool {
 // tools finds what the tests need, and installs what is missing where it can.
 func (c *checker) tools(ctx context.Context) verdict {
 	lacking := c.lacking(ctx)
-	if len(lacking) > 0 && c.install {
-		if err := c.installPackages(ctx, packagesOf(lacking)); err != nil {
-			fmt.Fprintf(c.out, "check: %v\n", err)
+	if c.install {
+		for _, spare := range []bool{false, true} { // apart: what cannot be had keeps the others from being installed
+			some := slices.DeleteFunc(slices.Clone(lacking), func(t systemTool) bool { return t.spare != spare })
+			if len(some) == 0 {
+				continue
+			}
+			if err := c.installPackages(ctx, packagesOf(some)); err != nil {
+				fmt.Fprintf(c.out, "check: %v\n", err)
+			}
 		}
 		lacking = c.lacking(ctx)
 	}
-	if path, ok := c.chromium(); ok {
-		c.extra["HANDOFF_CHROMIUM"] = path
+	for _, t := range lacking {
+		fmt.Fprintf(c.out, "check: %s is missing; not checked without it: %s\n", t.name, t.without)
 	}
+	lacking = slices.DeleteFunc(lacking, func(t systemTool) bool { return t.spare })
 	var names []string
 	for _, set := range c.npmSets() {
 		if _, err := c.npmPackages(ctx, set); err != nil {
@@ -211,7 +226,6 @@ func (c *checker) tools(ctx context.Context) verdict {
 	}
 	for _, t := range lacking {
 		names = append(names, t.name)
-		fmt.Fprintf(c.out, "check: %s is missing; not checked without it: %s\n", t.name, t.without)
 	}
 	return c.missing(strings.Join(names, ", ")+" missing", remedyFor(packagesOf(lacking)))
 }
