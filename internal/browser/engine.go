@@ -164,9 +164,9 @@ func (e *Engine) do(name string, params map[string]any) json.RawMessage {
 	return value
 }
 
-// program finds a program of the engine, or skips the test, or, where CI is set,
+// Program finds a program that a test runs, or skips the test, or, where CI is set,
 // fails it.
-func program(t Reporter, places ...string) string {
+func Program(t Reporter, places ...string) string {
 	t.Helper()
 	for _, place := range places {
 		if path, err := exec.LookPath(place); err == nil {

@@ -19,7 +19,7 @@ import (
 // protocol below geckodriver, which Debian does not have.
 func Firefox(t Reporter, refuse bool) *Engine {
 	t.Helper()
-	path := program(t, "firefox-esr", "firefox")
+	path := Program(t, "firefox-esr", "firefox")
 	dir := home(t)
 	settings := "user_pref(\"marionette.port\", 0);\nuser_pref(\"browser.shell.checkDefaultBrowser\", false);\n"
 	if refuse {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"image"
 	"image/png"
 	"os"
 	"os/exec"
@@ -21,7 +22,7 @@ import (
 // or, where CI is set, fails.
 func DecodeQR(t Reporter, picture []byte) string {
 	t.Helper()
-	text, err := decodeZXing(picture)
+	text, err := decodePNG(picture)
 	program, missing := exec.LookPath("zbarimg")
 	switch {
 	case missing != nil && inCI():
@@ -53,7 +54,7 @@ func DecodeQR(t Reporter, picture []byte) string {
 // reads it; found is false if none finds one.
 func FindQR(t Reporter, picture []byte) (text string, found bool) {
 	t.Helper()
-	if text, err := decodeZXing(picture); err == nil {
+	if text, err := decodePNG(picture); err == nil {
 		return text, true
 	}
 	program, err := exec.LookPath("zbarimg")
@@ -67,12 +68,17 @@ func FindQR(t Reporter, picture []byte) (text string, found bool) {
 	return text, err == nil
 }
 
-// decodeZXing tries both of gozxing's ways to tell dark from light.
-func decodeZXing(picture []byte) (string, error) {
+func decodePNG(picture []byte) (string, error) {
 	img, err := png.Decode(bytes.NewReader(picture))
 	if err != nil {
 		return "", fmt.Errorf("decoding a picture of %d bytes: %w", len(picture), err)
 	}
+	return DecodeZXing(img)
+}
+
+// DecodeZXing is what gozxing reads in a picture. It tries both of its ways to tell
+// dark from light.
+func DecodeZXing(img image.Image) (string, error) {
 	source := gozxing.NewLuminanceSourceFromImage(img)
 	hints := make(map[gozxing.DecodeHintType]any)
 	hints[gozxing.DecodeHintType_TRY_HARDER] = true
@@ -101,6 +107,11 @@ func decodeZBar(t Reporter, program string, picture []byte) (string, error) {
 	if err := os.WriteFile(path, picture, 0o600); err != nil {
 		return "", fmt.Errorf("writing a picture: %w", err)
 	}
+	return DecodeZBar(t, program, path)
+}
+
+// DecodeZBar is what zbarimg reads in a file.
+func DecodeZBar(t Reporter, program, path string) (string, error) {
 	cmd := exec.CommandContext(t.Context(), program, //nolint:gosec // found by its fixed name
 		"--quiet", "--raw", "--nodbus", "-Sdisable", "-Sqrcode.enable", path)
 	out, err := cmd.Output()

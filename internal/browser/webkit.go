@@ -16,9 +16,9 @@ import (
 // test. With refuse it takes no cookies. It speaks W3C WebDriver over HTTP.
 func WebKit(t Reporter, refuse bool) *Engine {
 	t.Helper()
-	driver := program(t, "WebKitWebDriver")
-	screen := program(t, "Xvfb")
-	mini := program(t, "MiniBrowser", "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser", "/usr/lib/aarch64-linux-gnu/webkit2gtk-4.1/MiniBrowser")
+	driver := Program(t, "WebKitWebDriver")
+	screen := Program(t, "Xvfb")
+	mini := Program(t, "MiniBrowser", "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser", "/usr/lib/aarch64-linux-gnu/webkit2gtk-4.1/MiniBrowser")
 	dir := home(t)
 	display := startScreen(t, dir, screen)
 	port := freePort(t)
