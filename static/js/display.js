@@ -286,12 +286,15 @@
     });
   }
 
-  // A code that is cut off cannot be scanned: say so, once. A framed page learns only
-  // after its first moments what of it is in view, and a page that is being laid out
-  // is no news either: only what lasts is said.
+  // A code that is cut off cannot be scanned, nor one with fewer than three of the screen's
+  // pixels a module: say so, once. A framed page learns only after its first moments what
+  // of it is in view, and a page that is being laid out is no news either: only what lasts
+  // is said.
   const partly = $("partly");
   if ("IntersectionObserver" in window) {
+    const qr = $("qr");
     let told = false;
+    let seen = 1;
     let soon;
     const note = partly.firstElementChild;
     const tell = () => {
@@ -300,15 +303,27 @@
       if (!told) speak(note.textContent);
       told = true;
     };
+    const look = () => {
+      const wide = qr.getBoundingClientRect().width;
+      const small = wide * devicePixelRatio < 3 * qr.viewBox.baseVal.width;
+      clearTimeout(soon);
+      if (wide > 0 && (small || seen < 0.98)) soon = setTimeout(tell, 400);
+      else note.hidden = true;
+    };
     new IntersectionObserver(
       (entries) => {
-        const e = entries.at(-1); // the others are older
-        clearTimeout(soon);
-        if (e.boundingClientRect.width > 0 && e.intersectionRatio < 0.98) soon = setTimeout(tell, 400);
-        else note.hidden = true;
+        seen = entries.at(-1).intersectionRatio; // the others are older
+        look();
       },
       { threshold: [0, 0.5, 0.9, 0.98, 1] },
-    ).observe($("qr"));
+    ).observe(qr);
+    window.addEventListener("resize", look);
+    // Zooming, which does not resize a frame.
+    const zoomed = () => {
+      look();
+      matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener("change", zoomed, { once: true });
+    };
+    zoomed();
   }
 
   screen = [...all("[data-screen]")].find((p) => !p.hidden).dataset.screen.split(" ")[0];
