@@ -79,6 +79,9 @@ func shots(long bool) []shot {
 			list = append(list, shot{look, ownWindow, 25, density})
 			for _, width := range []int64{320, 360, 420, 480, 600, 720, 768, 900, 1024, 1200} {
 				for _, zoom := range []int64{50, 100, 200} {
+					if zoom != 100 && density != 1 && density != 2 {
+						continue // as fine as another
+					}
 					list = append(list, shot{look, width, zoom, density})
 				}
 			}
@@ -202,13 +205,13 @@ func (p *photographer) of(s shot) *standing {
 const codeInView = `new Promise((yes) => new IntersectionObserver(([e], o) => { if (e.intersectionRatio >= 0.98) { o.disconnect(); yes(true) } },
 	{threshold: [0, 0.25, 0.5, 0.75, 0.9, 0.98, 1]}).observe(document.getElementById("qr")))`
 
-// take takes a picture of the code and what is around it, as a window of 1280 by 1000
+// take takes a picture of the code and what is around it, as a window of 1280 by 700
 // device-independent pixels shows it once somebody has scrolled there.
 func (p *photographer) take(s shot) sight {
 	p.t.Helper()
 	at := p.of(s)
 	factor := float64(s.zoom) / 100
-	tall, wide := int64(1000/factor), int64(1280/factor)
+	tall, wide := int64(700/factor), int64(1280/factor)
 	traits := append(slices.Clone(s.theme.traits), browser.Size(wide, tall, factor*s.density))
 	within, page := at.window, at.window
 	x, y := 0.0, 0.0

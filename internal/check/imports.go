@@ -77,6 +77,7 @@ func house() map[string][]string {
 		"static":                    {},
 		"internal/browser":          {},
 		"internal/check":            {},
+		"internal/scan":             {"internal/browser"},
 		"internal/screens":          {},
 	}
 }
