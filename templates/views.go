@@ -376,4 +376,5 @@ type ErrorPage struct {
 	Status int // 403, 404, 410, 421, 429, 500, 503; others read as 500 or 404
 	// HomeURL leads back to the partner; empty: unknown.
 	HomeURL templ.SafeURL
+	Retry   bool // the same address may answer better later
 }

@@ -154,7 +154,10 @@ func (s *site) sendErrorPage(c echo.Context, e *handoff.Error, o outcome) error 
 		// Under a host that is not ours there are no files of ours.
 		p.Assets.PhoneJS, p.Assets.Icon = templates.Asset{}, templates.Asset{}
 	}
-	return render(c, o.status, templates.ProblemPage(templates.ErrorPage{Page: p, Status: o.status}))
+	later := o.status == http.StatusTooManyRequests || o.status >= http.StatusInternalServerError
+	return render(c, o.status, templates.ProblemPage(templates.ErrorPage{
+		Page: p, Status: o.status, Retry: later && c.Request().Method == http.MethodGet,
+	}))
 }
 
 func viewBox(size int) string {

@@ -96,17 +96,19 @@ func (p *Page) Click(id string) {
 // press brings the page to the front first: one behind a tab that it opened
 // takes no touches.
 func (p *Page) press(id string) chromedp.Action[chromedp.Void] {
-	front := chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		if p.frame {
-			return nil
-		}
-		_, err := cdp.Call(ctx, t, page.BringToFront, cdp.Empty{})
-		return err
-	})
+	front := chromedp.Func(p.front)
 	if p.person.mobile {
 		return chromedp.Steps(front, chromedp.Tap(testID(id)))
 	}
 	return chromedp.Steps(front, chromedp.Click(testID(id)))
+}
+
+func (p *Page) front(ctx context.Context, t *chromedp.Target) error {
+	if p.frame {
+		return nil
+	}
+	_, err := cdp.Call(ctx, t, page.BringToFront, cdp.Empty{})
+	return err
 }
 
 // Type types text into an element, after what it holds.

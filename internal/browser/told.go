@@ -92,6 +92,36 @@ func (p *Page) Use(role, name string) {
 	})
 }
 
+// Tap taps something with a finger, or clicks it with the mouse, that is found by its
+// role and name.
+func (p *Page) Tap(role, name string) {
+	p.t.Helper()
+	p.find(role, name, func(ctx context.Context, t *chromedp.Target, _ *tree, n *accessibility.Node) error {
+		if err := p.front(ctx, t); err != nil {
+			return err
+		}
+		if _, err := cdp.Call(ctx, t, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: n.BackendDOMNodeID}); err != nil {
+			return err
+		}
+		got, err := cdp.Call(ctx, t, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: n.BackendDOMNodeID})
+		if err != nil {
+			return err
+		}
+		if len(got.Quads) == 0 || len(got.Quads[0]) != 8 {
+			return errNotTold // it is being laid out
+		}
+		q := got.Quads[0]
+		x, y := (q[0]+q[4])/2, (q[1]+q[5])/2
+		if p.person.mobile {
+			_, err = chromedp.TapXY(x, y)(ctx, t)
+		} else {
+			_, err = chromedp.MouseClickXY(x, y)(ctx, t)
+		}
+		return err
+	})
+	p.spent.taps++
+}
+
 // Enter puts text into a field that is found by its name alone, after what it holds.
 func (p *Page) Enter(name, text string) {
 	p.t.Helper()

@@ -125,7 +125,7 @@ func ways() map[handoff.Status][]handoff.Status {
 		notThere:  {created},
 		created:   {displayed, claimed}, // claimed by a partner's link, before anybody opened the display
 		displayed: {opened, claimed},
-		opened:    {claimed},
+		opened:    {claimed, displayed}, // displayed again by a new code
 		claimed:   {claimed, confirmed, displayed, created},
 		confirmed: {connected, delivered, displayed, created},
 		connected: {delivered, displayed, created},

@@ -355,7 +355,7 @@ func (h Handoff) Release(codes []RouteCode, now time.Time) (Handoff, error) {
 }
 
 // RenewCode shows new codes in place of the QR's and the local one, and forgives
-// the claims burnt by wrong numbers.
+// the claims burnt by wrong numbers. What is open on a phone is no more.
 func (h Handoff) RenewCode(codes []RouteCode, now time.Time) (Handoff, error) {
 	if err := h.act(now); err != nil {
 		return h, err
@@ -364,7 +364,12 @@ func (h Handoff) RenewCode(codes []RouteCode, now time.Time) (Handoff, error) {
 		return h, Errorf(CodeConflict, "a %s handoff shows no code", h.Status)
 	}
 	h.Burnt = 0
-	return h.replaceCodes(codes).record(EventRenewed, now), nil
+	h = h.replaceCodes(codes).record(EventRenewed, now)
+	if h.Status == StatusOpened {
+		h.Hint = Hint{}
+		h = h.reach(StatusDisplayed, now)
+	}
+	return h, nil
 }
 
 // AddCode gives h a code for one more route, in place of one it had there.
