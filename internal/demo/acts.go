@@ -236,12 +236,12 @@ func (p *press) findPickup(ctx context.Context, h *hand) error {
 	if err := p.lookAgain(ctx, h); err != nil {
 		return err
 	}
-	href := h.page.Find("a#open").AttrOr("href", "")
-	if href == "" {
+	link := find(h.page, "a", "id", "open")
+	if link == nil {
 		p.sayNumber(h)
 		return errors.New("the phone's page has no app link now")
 	}
-	src, err := phone.ParseSource(href, p.shop.portal, "")
+	src, err := phone.ParseSource(attr(link, "href"), p.shop.portal, "")
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/PuerkitoBio/goquery"
+	"golang.org/x/net/html"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/phone"
@@ -40,7 +40,7 @@ type hand struct {
 
 	// What its browser shows, and where.
 	at    *url.URL
-	page  *goquery.Document
+	page  *html.Node
 	wait  time.Duration // until the page asks again by itself; zero: it does not
 	owned string        // the address of its own page, once it has one
 
@@ -182,7 +182,7 @@ func (h *hand) request(ctx context.Context, method, address string, form url.Val
 
 // look keeps the page that came.
 func (h *hand) look(t *trace, method string, got reply) error {
-	page, err := goquery.NewDocumentFromReader(bytes.NewReader(got.body))
+	page, err := html.Parse(bytes.NewReader(got.body))
 	if err != nil {
 		return fmt.Errorf("reading a page: %w", err)
 	}
@@ -202,17 +202,14 @@ func (h *hand) look(t *trace, method string, got reply) error {
 }
 
 // heading is the page's first heading.
-func (h *hand) heading() string { return strings.TrimSpace(h.page.Find("h1").First().Text()) }
+func (h *hand) heading() string { return textOf(find(h.page, "h1", "", "")) }
 
 // number is what the page shows to type on the computer; empty: nothing.
 func (h *hand) number() string {
 	if h.claim != nil {
 		return h.claim.Number
 	}
-	if h.page == nil {
-		return ""
-	}
-	return strings.TrimSpace(h.page.Find(`[data-testid="digits"] [aria-hidden]`).Text())
+	return textOf(find(find(h.page, "", "data-testid", "digits"), "", "aria-hidden", "true"))
 }
 
 // errNoButton means that the page is not the one that has this button.
@@ -228,18 +225,20 @@ func (h *hand) press(ctx context.Context, t *trace, name string) error {
 }
 
 func (h *hand) form(name string) (string, url.Values, error) {
-	if h.page == nil {
+	found := find(h.page, "form", "data-testid", name)
+	if found == nil {
 		return "", nil, errNoButton
 	}
-	found := h.page.Find(fmt.Sprintf(`form[data-testid=%q]`, name)).First()
-	to, err := h.at.Parse(found.AttrOr("action", ""))
-	if found.Length() == 0 || err != nil {
+	to, err := h.at.Parse(attr(found, "action"))
+	if err != nil {
 		return "", nil, errNoButton
 	}
 	form := url.Values{}
-	found.Find("input[name]").Each(func(_ int, in *goquery.Selection) {
-		form.Add(in.AttrOr("name", ""), in.AttrOr("value", ""))
-	})
+	for n := range found.Descendants() {
+		if name := attr(n, "name"); n.Data == "input" && name != "" {
+			form.Add(name, attr(n, "value"))
+		}
+	}
 	return to.String(), form, nil
 }
 
@@ -249,4 +248,40 @@ func pathOf(address string) string {
 		return "?"
 	}
 	return plain(u)
+}
+
+// find is the first element below n of this name that has the attribute, with the
+// value; empty ones are any. Without n, or such an element, it is nil.
+func find(n *html.Node, name, key, value string) *html.Node {
+	if n == nil {
+		return nil
+	}
+	for d := range n.Descendants() {
+		if d.Type == html.ElementNode && (name == "" || d.Data == name) && (key == "" || attr(d, key) == value) {
+			return d
+		}
+	}
+	return nil
+}
+
+func attr(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func textOf(n *html.Node) string {
+	if n == nil {
+		return ""
+	}
+	var b strings.Builder
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			b.WriteString(d.Data)
+		}
+	}
+	return strings.TrimSpace(b.String())
 }

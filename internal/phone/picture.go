@@ -11,8 +11,7 @@ import (
 	"io"
 	"iter"
 
-	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/qrcode"
+	qr "github.com/piglig/go-qr"
 )
 
 // The largest picture that is read: a decoder allocates by what a header says.
@@ -22,7 +21,9 @@ const maxPixels = 64 << 20
 var errNoCode = errors.New("there is no readable QR code in this picture")
 
 // ReadPicture returns the text of the QR code in a PNG or JPEG. It tries what a
-// person would: nearer, farther, turned, and against a light or dark ground.
+// person would: nearer, farther, turned, and against a light or dark ground. A
+// code is good for half a minute, so what it is given is a screenshot, seldom a
+// photograph: one at an angle is not read.
 func ReadPicture(r io.ReadSeeker) (string, error) {
 	head, _, err := image.DecodeConfig(r)
 	if err != nil {
@@ -69,7 +70,7 @@ func views(g *image.Gray) iter.Seq[*image.Gray] {
 				}
 			}
 		}
-		for range 3 { // gozxing finds turned codes by itself, but not every one
+		for range 3 { // turned codes are found as they are, but not every one
 			if g = turn(g); !yield(g) {
 				return
 			}
@@ -78,21 +79,21 @@ func views(g *image.Gray) iter.Seq[*image.Gray] {
 }
 
 func readView(g *image.Gray) (string, bool) {
-	source := gozxing.NewLuminanceSourceFromImage(g)
-	hints := make(map[gozxing.DecodeHintType]any)
-	hints[gozxing.DecodeHintType_TRY_HARDER] = true
-	for _, s := range []gozxing.LuminanceSource{source, source.Invert()} {
-		for _, b := range []gozxing.Binarizer{gozxing.NewHybridBinarizer(s), gozxing.NewGlobalHistgramBinarizer(s)} {
-			bitmap, err := gozxing.NewBinaryBitmap(b)
-			if err != nil {
-				continue
-			}
-			if result, err := qrcode.NewQRCodeReader().Decode(bitmap, hints); err == nil {
-				return result.GetText(), true
-			}
+	for _, view := range []*image.Gray{g, invert(g)} {
+		if text, err := qr.Decode(view); err == nil {
+			return text, true
 		}
 	}
 	return "", false
+}
+
+// invert makes a light code on a dark ground a dark one on a light ground.
+func invert(g *image.Gray) *image.Gray {
+	out := image.NewGray(g.Bounds())
+	for i, v := range g.Pix {
+		out.Pix[i] = 255 - v
+	}
+	return out
 }
 
 // resize scales g to a width, averaging when it shrinks so that modules keep
