@@ -4,6 +4,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ type Records interface {
 }
 
 // Config is what the server needs; every field is required but Demo, Examines,
-// Messenger, TrustedProxies, Poller, Observe and Trace.
+// Heartbeat, Messenger, TrustedProxies, Poller, Observe and Trace.
 type Config struct {
 	Handoffs *handoff.Service
 	Records  Records
@@ -56,6 +57,8 @@ type Config struct {
 	Frame    time.Duration
 	Limiter  Limiter
 	Streams  *limit.Streams // those of this process
+	// Heartbeat is how often a stream says that it is there. Default: every 15 s.
+	Heartbeat time.Duration
 	// Poller keeps the connections of streams, where it can. Nil: net/http does.
 	Poller *stream.Poller
 	// TrustedProxies are whose X-Forwarded-For is believed; none: nobody's.
@@ -166,7 +169,7 @@ func New(c Config) (http.Handler, error) {
 	s.forPages = make(http.Header)
 	s.setPageHeaders(s.forPages, s.policy("'none'"))
 	s.policies, s.browsers, s.matched = recent.New[string, string](remembered), recent.New[agent, handoff.Browser](remembered), recent.New[wanted, i18n.Lang](remembered)
-	s.viewers = newViewers(s, c.Changes, c.Poller)
+	s.viewers = newViewers(s, c.Changes, c.Poller, cmp.Or(c.Heartbeat, heartbeatEvery))
 	docs, err := guide.New(guide.Config{Public: c.Public, Link: c.Link, Assets: assets, Embed: embed, Document: openapi.For(c.Public, c.Link), Demo: c.Demo})
 	if err != nil {
 		return nil, err

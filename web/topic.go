@@ -246,7 +246,7 @@ func (t *topic) turn() {
 			}
 		}
 		if due(t.beat, now) {
-			t.beat = now.Add(heartbeatEvery)
+			t.beat = now.Add(t.all.beat)
 			event := stillHere()
 			for _, v := range t.viewers {
 				t.send(v, event)
@@ -279,7 +279,7 @@ func (t *topic) plan() {
 		}
 	}
 	if t.beat.IsZero() {
-		t.beat = now.Add(heartbeatEvery)
+		t.beat = now.Add(t.all.beat)
 	}
 	switch {
 	case !t.restless && t.keepers == 0:

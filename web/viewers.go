@@ -18,6 +18,7 @@ type viewers struct {
 	site    *site
 	changes Changes
 	poller  *stream.Poller // nil: net/http keeps the connections
+	beat    time.Duration  // how often a stream says that it is there
 	wake    chan struct{}  // holds a value when there is something sooner to do
 
 	keeping  context.Context // of what is kept up while pages are open; ends with Closed
@@ -31,8 +32,8 @@ type viewers struct {
 	closed  bool
 }
 
-func newViewers(s *site, changes Changes, poller *stream.Poller) *viewers {
-	a := &viewers{site: s, changes: changes, poller: poller, wake: make(chan struct{}, 1), topics: make(map[handoff.ID]*topic)}
+func newViewers(s *site, changes Changes, poller *stream.Poller, beat time.Duration) *viewers {
+	a := &viewers{site: s, changes: changes, poller: poller, beat: beat, wake: make(chan struct{}, 1), topics: make(map[handoff.ID]*topic)}
 	a.keeping, a.stopKeep = context.WithCancel(context.Background())
 	return a
 }

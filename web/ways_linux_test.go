@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -204,11 +203,8 @@ func testStreamsComeAndGo(t *testing.T, over func(*setting)) {
 
 // TestStreamHeartbeat: a stream says that it is still there, though nothing happens.
 func TestStreamHeartbeat(t *testing.T) {
-	if os.Getenv("HANDOFF_LONG") == "" {
-		t.Skip("set HANDOFF_LONG to wait for 30 seconds")
-	}
 	overEachWay(t, func(t *testing.T, over func(*setting)) {
-		w := newWorld(t, over, func(s *setting) { s.frame = 0 })
+		w := newWorld(t, over, func(s *setting) { s.frame, s.heartbeat = 0, 100*time.Millisecond })
 		s := w.begin()
 		s.open()
 		r := w.rawStream(t, s.made.DisplayURL, "1.1")

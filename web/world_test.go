@@ -58,6 +58,7 @@ type setting struct {
 	bolt         bool
 	redis        string // the address of a server to keep handoffs in
 	frame        time.Duration
+	heartbeat    time.Duration // default: what the portal has
 	confirmation handoff.Confirmation
 	exchange     handoff.Exchange
 	codeMode     handoff.CodeMode
@@ -297,7 +298,7 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	h, err := web.New(web.Config{
 		Trace: front.Trace, TraceParents: front.TraceParents,
 		Handoffs: w.handoff, Records: records, Partners: directory(t, s, w), Changes: w.hub, Catalog: catalog,
-		Public: w.public, Link: w.link, Frame: s.frame, Log: log,
+		Public: w.public, Link: w.link, Frame: s.frame, Heartbeat: s.heartbeat, Log: log,
 		Limiter: limiter(t, s, w.clock.now), Streams: streams(s), Poller: poller, TrustedProxies: s.proxies, CountryHeader: s.country, Observe: w.counted.Request, Messenger: s.messenger,
 	})
 	if err != nil {

@@ -72,6 +72,11 @@ func steps() []step {
 			run:   commandStep("", "go", "vet", "./..."),
 		},
 		{
+			name:  "size",
+			about: "the image stays below 25 MB, and nothing makes the linker keep what nobody calls; with -long, built as the Dockerfile does",
+			run:   (*checker).size,
+		},
+		{
 			name:  "lint",
 			about: "golangci-lint with .golangci.yml: faults, imports that point outward, house rules",
 			run:   (*checker).lint,
