@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -72,8 +71,8 @@ func weigh(program string, limit int64) verdict {
 // link links the program, and returns the functions in it by which any method may be
 // called, but for those that reflect itself has.
 func (c *checker) link(ctx context.Context, program string) (callers []string, err error) {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "-ldflags", "-s -w -dumpdep", "./cmd/handoff")
-	cmd.Dir, cmd.Env = c.root, c.environment()
+	cmd := c.command(ctx, "go", "build", "-o", program, "-ldflags", "-s -w -dumpdep", "./cmd/handoff")
+	cmd.Stderr = nil
 	graph, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err
