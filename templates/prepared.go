@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"maps"
@@ -23,9 +24,9 @@ import (
 // each one's own; after that a page is those parts and what belongs between them,
 // byte for byte what DisplayPage would have written.
 //
-// The same for a page in gzip: the parts are compressed once, each by itself, and
-// what is between them stands there as it is. So a page's secrets are not
-// compressed together with anything, and its length tells nothing of them.
+// The same for a page in gzip: the parts are compressed once, each by itself or with
+// those before it, and what is between them stands there as it is. So a page's secrets
+// are not compressed together with anything, and its length tells nothing of them.
 type Prepared struct {
 	mu    sync.Mutex                             // held to add
 	looks atomic.Pointer[map[look]*preparedPage] // replaced, never changed
@@ -61,6 +62,7 @@ type look struct {
 	canLocal     bool
 	canNoPhone   bool
 	typedAddress string
+	deepLink     int // its length
 }
 
 // own is what a display has of its own.
@@ -111,6 +113,14 @@ func (d *Display) value(o own) string {
 	return ""
 }
 
+// values is everything of d's own.
+func (d *Display) values() (all [ownCount]string) {
+	for o := range all {
+		all[o] = d.value(own(o))
+	}
+	return all
+}
+
 // marked is d with marks in the places of what is its own.
 func (d Display) marked() Display {
 	m := &marks{}
@@ -149,7 +159,7 @@ func (d *Display) look(owner string) (look, bool) {
 		owner: owner, menu: menu, brand: d.Brand, lang: d.T.Lang(), target: d.T.Target(), demo: d.Demo, refresh: d.Refresh, supportRef: d.SupportRef != "",
 		screen: d.Screen, status: d.Status, tokenMode: d.TokenMode, onPhone: d.OnPhone, framed: d.Framed, parentOrigin: d.ParentOrigin,
 		expires: !d.ExpiresAt.IsZero(), canExtend: d.CanExtend, moreTime: d.moreTime(),
-		canLink: d.CanLink, canSMS: d.CanSMS, canEmail: d.CanEmail, canType: d.CanType, canLocal: d.CanLocal, canNoPhone: d.CanNoPhone, typedAddress: d.TypedAddress,
+		canLink: d.CanLink, canSMS: d.CanSMS, canEmail: d.CanEmail, canType: d.CanType, canLocal: d.CanLocal, canNoPhone: d.CanNoPhone, typedAddress: d.TypedAddress, deepLink: len(d.DeepLinkURL),
 	}, true
 }
 
@@ -167,10 +177,11 @@ func (p *Prepared) Append(ctx context.Context, b []byte, owner string, d Display
 	if err != nil {
 		return b, false, err
 	}
-	if zip {
-		return prepared.appendZip(b, &d), true, nil
+	values := d.values()
+	if zip && prepared.fits(&values) {
+		return prepared.appendZip(b, &values), true, nil
 	}
-	return prepared.append(b, &d), false, nil
+	return prepared.append(b, &values), false, nil
 }
 
 func appendRendered(ctx context.Context, b []byte, d Display) ([]byte, error) {
@@ -204,8 +215,23 @@ func (p *Prepared) page(ctx context.Context, l look, d Display) (*preparedPage, 
 // preparedPage is a page's parts, each but the last followed by something of a
 // display's own.
 type preparedPage struct {
-	parts []part
-	last  part
+	parts   []part
+	last    part
+	lengths [ownCount]int // of what is as long in every display that zip is of
+}
+
+// steady reports whether something is as long in nearly every display.
+func (o own) steady() bool { return o != ownSeq && o != ownPath && o != ownLeft && o != ownCount }
+
+// fits reports whether a display's own are as long as the compressed parts take them to be,
+// which say how far back a text is to be found once more.
+func (p *preparedPage) fits(values *[ownCount]string) bool {
+	for o, n := range p.lengths {
+		if own(o).steady() && len(values[o]) != n {
+			return false
+		}
+	}
+	return true
 }
 
 type part struct {
@@ -218,15 +244,18 @@ type part struct {
 
 // prepare renders d with marks, and cuts the page at each of them.
 func prepare(ctx context.Context, d Display) (*preparedPage, error) {
+	page := &preparedPage{}
+	for o, value := range d.values() {
+		page.lengths[o] = len(value)
+	}
 	d = d.marked()
 	rest, err := appendRendered(ctx, nil, d)
 	if err != nil {
 		return nil, err
 	}
-	page := &preparedPage{}
-	w, err := flate.NewWriter(nil, flate.BestCompression) // a megabyte, for all the parts
+	z, err := newDeflater()
 	if err != nil {
-		return nil, fmt.Errorf("preparing a page: %w", err)
+		return nil, err
 	}
 	for {
 		at, next := len(rest), ownCount
@@ -235,7 +264,7 @@ func prepare(ctx context.Context, d Display) (*preparedPage, error) {
 				at, next = i, own(o)
 			}
 		}
-		zip, err := deflated(w, rest[:at], next == ownCount)
+		zip, err := z.part(rest[:at], next == ownCount)
 		if err != nil {
 			return nil, err
 		}
@@ -246,32 +275,64 @@ func prepare(ctx context.Context, d Display) (*preparedPage, error) {
 		}
 		page.parts = append(page.parts, cut)
 		rest = rest[at+len(d.marks[next]):]
+		if err := z.pass(next, page.lengths[next]); err != nil {
+			return nil, err
+		}
 	}
 }
 
-// deflated compresses b by itself, referring to nothing before it.
-func deflated(w *flate.Writer, b []byte, last bool) ([]byte, error) {
-	var buf bytes.Buffer
-	w.Reset(&buf)
-	if _, err := w.Write(b); err != nil {
+// deflater compresses the parts of one page.
+type deflater struct {
+	w   *flate.Writer
+	buf bytes.Buffer
+}
+
+func newDeflater() (*deflater, error) {
+	z := &deflater{}
+	var err error
+	if z.w, err = flate.NewWriter(&z.buf, flate.BestCompression); err != nil { // a megabyte, for all the parts
+		return nil, fmt.Errorf("preparing a page: %w", err)
+	}
+	return z, nil
+}
+
+// part compresses b, which may refer to the parts before it.
+func (z *deflater) part(b []byte, last bool) ([]byte, error) {
+	z.buf.Reset()
+	if _, err := z.w.Write(b); err != nil {
 		return nil, fmt.Errorf("preparing a page: %w", err)
 	}
 	if last {
-		err := w.Close()
-		return buf.Bytes(), err
+		err := z.w.Close()
+		return bytes.Clone(z.buf.Bytes()), err
 	}
 	// Flushing writes an empty stored block (RFC 1951 §3.2.4). Without its length,
 	// 0000 ffff, it is the head of whatever block we make of it.
-	if err := w.Flush(); err != nil {
+	if err := z.w.Flush(); err != nil {
 		return nil, fmt.Errorf("preparing a page: %w", err)
 	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte{0, 0, 0xff, 0xff}), nil
+	return bytes.Clone(bytes.TrimSuffix(z.buf.Bytes(), []byte{0, 0, 0xff, 0xff})), nil
 }
 
-func (p *preparedPage) append(b []byte, d *Display) []byte {
+// pass leaves room for something of a display's own, n bytes long. No part refers to
+// what stands there: these zeros are in no page. Where it is not always so long,
+// nothing after it refers to anything before it.
+func (z *deflater) pass(o own, n int) error {
+	if !o.steady() {
+		z.w.Reset(&z.buf)
+		return nil
+	}
+	_, err := z.w.Write(make([]byte, n))
+	if err = errors.Join(err, z.w.Flush()); err != nil {
+		return fmt.Errorf("preparing a page: %w", err)
+	}
+	return nil
+}
+
+func (p *preparedPage) append(b []byte, values *[ownCount]string) []byte {
 	for _, part := range p.parts {
 		b = append(b, part.plain...)
-		b = append(b, d.value(part.then)...)
+		b = append(b, values[part.then]...)
 	}
 	return append(b, p.last.plain...)
 }
@@ -280,7 +341,7 @@ func (p *preparedPage) append(b []byte, d *Display) []byte {
 const maxStored = 1<<16 - 1
 
 // appendZip appends a gzip stream of one member (RFC 1952).
-func (p *preparedPage) appendZip(b []byte, d *Display) []byte {
+func (p *preparedPage) appendZip(b []byte, values *[ownCount]string) []byte {
 	b = append(b, 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255) // deflate, no name, no time, any system
 	sum, size := uint32(0), 0
 	count := func(plain []byte) {
@@ -290,7 +351,7 @@ func (p *preparedPage) appendZip(b []byte, d *Display) []byte {
 	for _, part := range p.parts {
 		b = append(b, part.zip...)
 		count(part.plain)
-		value := d.value(part.then)
+		value := values[part.then]
 		for {
 			n := min(len(value), maxStored)
 			b = binary.LittleEndian.AppendUint16(b, uint16(n))
