@@ -23,8 +23,8 @@ type Limiter interface {
 	// Allow counts one of kind for key and reports whether it is within the
 	// limit; if not, retryAfter is when it would be.
 	Allow(ctx context.Context, kind limit.Kind, key string) (ok bool, retryAfter time.Duration, err error)
-	// Quota is what key has left of kind; asking counts nothing.
-	Quota(ctx context.Context, kind limit.Kind, key string) (limit.Quota, error)
+	// Take is Allow, and tells what key has left of kind after it.
+	Take(ctx context.Context, kind limit.Kind, key string) (ok bool, retryAfter time.Duration, left limit.Quota, err error)
 	// Spend takes one failure of what key has left; Restore gives it back; Left
 	// is how many there are.
 	Spend(ctx context.Context, what limit.Failure, key string) (ok bool, retryAfter time.Duration, err error)
@@ -102,12 +102,21 @@ func (s *site) seenFrom(c echo.Context) handoff.Secret {
 // within counts one of kind for key. Beyond the limit it is CodeRateLimited. If
 // nobody can count, nobody is refused.
 func (s *site) within(c echo.Context, kind limit.Kind, key string) error {
-	ctx := c.Request().Context()
-	ok, after, err := s.limiter.Allow(ctx, kind, key)
+	ok, after, err := s.limiter.Allow(c.Request().Context(), kind, key)
 	if err != nil {
-		s.log.ErrorContext(ctx, "limit_failed", "route", c.Path(), "limit", string(kind), "error", err)
+		s.uncounted(c, kind, err)
 		return nil
 	}
+	return beyond(kind, ok, after)
+}
+
+// uncounted notes what nobody could count.
+func (s *site) uncounted(c echo.Context, kind limit.Kind, err error) {
+	s.log.ErrorContext(c.Request().Context(), "limit_failed", "route", c.Path(), "limit", string(kind), "error", err)
+}
+
+// beyond is the failure of what is not within a limit.
+func beyond(kind limit.Kind, ok bool, after time.Duration) error {
 	if ok {
 		return nil
 	}
@@ -148,10 +157,13 @@ func (s *site) limitClaims(next echo.HandlerFunc) echo.HandlerFunc {
 // every answer what it has left; it comes after authenticate.
 func (s *site) limitCreates(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		key := string(caller(c).ID)
-		err := s.within(c, limit.CreatesPerPartner, key)
-		s.tellQuota(c, limit.CreatesPerPartner, key)
+		ok, after, left, err := s.limiter.Take(c.Request().Context(), limit.CreatesPerPartner, string(caller(c).ID))
 		if err != nil {
+			s.uncounted(c, limit.CreatesPerPartner, err)
+			return next(c)
+		}
+		tellQuota(c.Response().Header(), limit.CreatesPerPartner, left)
+		if err := beyond(limit.CreatesPerPartner, ok, after); err != nil {
 			return err
 		}
 		return next(c)
@@ -162,18 +174,11 @@ func (s *site) limitCreates(next echo.HandlerFunc) echo.HandlerFunc {
 // structured fields of RFC 9651): the rate, what is left of it, and the seconds
 // until all of it is there again. Times are whole seconds there, so a window that
 // is not is left out.
-func (s *site) tellQuota(c echo.Context, kind limit.Kind, key string) {
-	ctx := c.Request().Context()
-	q, err := s.limiter.Quota(ctx, kind, key)
-	if err != nil {
-		s.log.ErrorContext(ctx, "limit_failed", "route", c.Path(), "limit", string(kind), "error", err)
-		return
-	}
+func tellQuota(h http.Header, kind limit.Kind, q limit.Quota) {
 	policy := fmt.Sprintf("%q;q=%d", kind, q.Rate.Count)
 	if q.Rate.Per%time.Second == 0 {
 		policy += fmt.Sprintf(";w=%d", q.Rate.Per/time.Second)
 	}
-	h := c.Response().Header()
 	h.Set("RateLimit-Policy", policy)
 	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%s", kind, q.Left, retrySeconds(q.Full)))
 }

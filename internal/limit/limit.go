@@ -53,6 +53,11 @@ type Quota struct {
 	Full time.Duration // until Left is Rate.Count again, if nothing more is counted
 }
 
+// Quota is what is left of r where it takes so long until all of it is there again.
+func (r Rate) Quota(full time.Duration) Quota {
+	return Quota{Rate: r, Left: int((r.Per - full) / r.Step()), Full: full}
+}
+
 // Rates are the limits of Allow.
 type Rates struct {
 	CreatesPerPartner Rate
@@ -164,23 +169,19 @@ func (l *Limiter) elapsed() time.Duration { return l.now().Sub(l.start) }
 // Allow counts one of kind for key and reports whether it is within the limit.
 // One that is not costs nothing more; retryAfter is when the next one would be.
 // The error is of a kind that has no rate.
-func (l *Limiter) Allow(_ context.Context, kind Kind, key string) (ok bool, retryAfter time.Duration, err error) {
-	r := l.rates[kind]
-	if r == nil {
-		return false, 0, fmt.Errorf("%s has no rate", kind)
-	}
-	ok, retryAfter = r.allow(key, l.elapsed())
-	return ok, retryAfter, nil
+func (l *Limiter) Allow(ctx context.Context, kind Kind, key string) (ok bool, retryAfter time.Duration, err error) {
+	ok, retryAfter, _, err = l.Take(ctx, kind, key)
+	return ok, retryAfter, err
 }
 
-// Quota returns what key has left of kind, and counts nothing. The error is of a
-// kind that has no rate.
-func (l *Limiter) Quota(_ context.Context, kind Kind, key string) (Quota, error) {
+// Take is Allow, and tells what key has left after it.
+func (l *Limiter) Take(_ context.Context, kind Kind, key string) (ok bool, retryAfter time.Duration, left Quota, err error) {
 	r := l.rates[kind]
 	if r == nil {
-		return Quota{}, fmt.Errorf("%s has no rate", kind)
+		return false, 0, Quota{}, fmt.Errorf("%s has no rate", kind)
 	}
-	return r.quota(key, l.elapsed()), nil
+	ok, retryAfter, full := r.take(key, l.elapsed())
+	return ok, retryAfter, r.rate.Quota(full), nil
 }
 
 // Spend takes one of the failures that key is allowed within 10 minutes, and

@@ -254,29 +254,29 @@ func BenchmarkAllow(b *testing.B) {
 	}
 }
 
-func TestQuota(t *testing.T) {
+func TestTake(t *testing.T) {
 	t.Parallel()
 	c := &clock{}
 	l := newLimiter(t, c)
 	want := func(left int, full time.Duration) {
 		t.Helper()
-		q, err := l.Quota(t.Context(), limit.ClaimsPerNetwork, "a")
-		if err != nil || q.Rate != rates().ClaimsPerNetwork || q.Left != left || q.Full != full {
-			t.Errorf("Quota() = %+v, %v, want %d left and full in %s", q, err, left, full)
+		ok, after, q, err := l.Take(t.Context(), limit.ClaimsPerNetwork, "a")
+		if err != nil || q.Rate != rates().ClaimsPerNetwork || q.Left != left || q.Full != full || ok != (after == 0) {
+			t.Errorf("Take() = %t, %s, %+v, %v, want %d left and full in %s", ok, after, q, err, left, full)
 		}
 	}
-	want(300, 0)
-	want(300, 0) // asking counts nothing
-	allowed(t, l, limit.ClaimsPerNetwork, "a", 10)
+	want(299, 200*time.Millisecond)
+	allowed(t, l, limit.ClaimsPerNetwork, "a", 9)
 	allowed(t, l, limit.ClaimsPerNetwork, "b", 5)
-	want(290, 2*time.Second)
+	want(289, 2200*time.Millisecond)
 	allowed(t, l, limit.ClaimsPerNetwork, "a", 400)
 	want(0, time.Minute)
+	want(0, time.Minute) // a refused one counts nothing
 	c.advance(30 * time.Second)
-	want(150, 30*time.Second)
+	want(149, 30*time.Second+200*time.Millisecond)
 	c.advance(time.Hour)
-	want(300, 0)
-	if _, err := l.Quota(t.Context(), "nothing", "a"); err == nil {
-		t.Error("Quota of no kind = nil error, want one")
+	want(299, 200*time.Millisecond)
+	if _, _, _, err := l.Take(t.Context(), "nothing", "a"); err == nil {
+		t.Error("Take of no kind = nil error, want one")
 	}
 }

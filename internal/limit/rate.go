@@ -21,25 +21,16 @@ func newRate(r Rate, size int) *rate {
 	return &rate{rate: r, step: r.Step(), per: r.Per, due: newTable[time.Duration](size)}
 }
 
-func (r *rate) allow(key string, now time.Duration) (ok bool, retryAfter time.Duration) {
+// take counts one for key, if it is within the rate; full is the time until all of the
+// rate is there again.
+func (r *rate) take(key string, now time.Duration) (ok bool, retryAfter, full time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	due := r.due.at(key, func(due time.Duration) int64 { return int64(due - now) })
-	next := max(*due, now) + r.step
-	if over := next - now - r.per; over > 0 {
-		return false, over
+	from := max(*due, now)
+	if over := from + r.step - now - r.per; over > 0 {
+		return false, over, from - now
 	}
-	*due = next
-	return true, 0
-}
-
-func (r *rate) quota(key string, now time.Duration) Quota {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	q := Quota{Rate: r.rate}
-	if due := r.due.find(key); due != nil {
-		q.Full = max(*due-now, 0)
-	}
-	q.Left = int((r.per - q.Full) / r.step)
-	return q
+	*due = from + r.step
+	return true, 0, *due - now
 }

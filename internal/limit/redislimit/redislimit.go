@@ -38,7 +38,7 @@ func New(client redis.UniversalClient, prefix string, r limit.Rates) (*Limiter, 
 	return &Limiter{client: client, prefix: prefix, rates: rates, budgets: limit.Budgets(), script: newScripts()}, nil
 }
 
-type scripts struct{ allow, quota, spend, left *redis.Script }
+type scripts struct{ take, spend, left *redis.Script }
 
 func newScripts() scripts {
 	const now = `local t = redis.call('TIME')
@@ -47,19 +47,15 @@ local function text(n) return string.format('%.0f', n) end
 `
 	return scripts{
 		// The generic cell rate algorithm, as internal/limit has it, in microseconds.
-		// ARGV: step, per. Returns how long to wait, 0 if it is allowed.
-		allow: redis.NewScript(now + `
-local due = tonumber(redis.call('GET', KEYS[1]) or '0')
+		// ARGV: step, per. Returns how long to wait, 0 if it is allowed, and how long
+		// until all of the rate is there again.
+		take: redis.NewScript(now + `
+local from = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
 local step, per = tonumber(ARGV[1]), tonumber(ARGV[2])
-local after = math.max(due, now) + step
-local over = after - now - per
-if over > 0 then return text(math.ceil(over)) end
-redis.call('SET', KEYS[1], text(after), 'PX', text(math.ceil((after - now) / 1000)))
-return '0'`),
-
-		// Returns how long until all of the rate is there again.
-		quota: redis.NewScript(now + `
-return text(math.max(tonumber(redis.call('GET', KEYS[1]) or '0') - now, 0))`),
+local over = from + step - now - per
+if over > 0 then return {text(math.ceil(over)), text(from - now)} end
+redis.call('SET', KEYS[1], text(from + step), 'PX', text(math.ceil((from + step - now) / 1000)))
+return {'0', text(from + step - now)}`),
 
 		// A list of the times of what was spent, oldest first. ARGV: count, window.
 		// Returns how long to wait, 0 if there was one left.
@@ -87,27 +83,27 @@ return text(tonumber(ARGV[1]) - kept)`),
 // Allow counts one of kind for key and reports whether it is within the limit.
 // One that is not costs nothing more; retryAfter is when the next one would be.
 func (l *Limiter) Allow(ctx context.Context, kind limit.Kind, key string) (ok bool, retryAfter time.Duration, err error) {
-	r, known := l.rates[kind]
-	if !known {
-		return false, 0, fmt.Errorf("%s has no rate", kind)
-	}
-	wait, err := l.ask(ctx, l.script.allow, l.rateKey(kind, key), r.Step().Microseconds(), r.Per.Microseconds())
-	return err == nil && wait == 0, time.Duration(wait) * time.Microsecond, err
+	ok, retryAfter, _, err = l.Take(ctx, kind, key)
+	return ok, retryAfter, err
 }
 
-// Quota returns what key has left of kind, and counts nothing.
-func (l *Limiter) Quota(ctx context.Context, kind limit.Kind, key string) (limit.Quota, error) {
+// Take is Allow, and tells what key has left after it.
+func (l *Limiter) Take(ctx context.Context, kind limit.Kind, key string) (ok bool, retryAfter time.Duration, left limit.Quota, err error) {
 	r, known := l.rates[kind]
 	if !known {
-		return limit.Quota{}, fmt.Errorf("%s has no rate", kind)
+		return false, 0, limit.Quota{}, fmt.Errorf("%s has no rate", kind)
 	}
-	full, err := l.ask(ctx, l.script.quota, l.rateKey(kind, key))
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	n, err := l.script.take.Run(ctx, l.client, []string{l.rateKey(kind, key)}, r.Step().Microseconds(), r.Per.Microseconds()).Int64Slice()
+	if err == nil && len(n) != 2 {
+		err = fmt.Errorf("%d numbers came, want 2", len(n))
+	}
 	if err != nil {
-		return limit.Quota{}, err
+		return false, 0, limit.Quota{}, fmt.Errorf("counting in redis: %w", err)
 	}
-	q := limit.Quota{Rate: r, Full: time.Duration(full) * time.Microsecond}
-	q.Left = int((r.Per - q.Full) / r.Step())
-	return q, nil
+	wait, full := time.Duration(n[0])*time.Microsecond, time.Duration(n[1])*time.Microsecond
+	return wait == 0, wait, r.Quota(full), nil
 }
 
 // Spend takes one of the failures that key is allowed, and reports whether there

@@ -72,8 +72,11 @@ func TestCountedTogether(t *testing.T) {
 			t.Errorf("%s: of 180 at once %d got through, want %d", name, got.Load(), try.want)
 		}
 	}
-	if q, err := all[2].Quota(t.Context(), limit.CreatesPerPartner, "acme"); err != nil || q.Left != 0 || q.Rate != rates().CreatesPerPartner || q.Full <= 59*time.Minute {
-		t.Errorf("Quota() after that = %+v, %v, want nothing left", q, err)
+	if ok, _, q, err := all[2].Take(t.Context(), limit.CreatesPerPartner, "acme"); err != nil || ok || q.Left != 0 || q.Rate != rates().CreatesPerPartner || q.Full <= 59*time.Minute {
+		t.Errorf("Take() after that = %t, %+v, %v, want nothing left", ok, q, err)
+	}
+	if ok, _, q, err := all[1].Take(t.Context(), limit.CreatesPerPartner, "other"); err != nil || !ok || q.Left != 49 || q.Full != 72*time.Second {
+		t.Errorf("Take() of another = %t, %+v, %v, want 49 left, and all in 72 s", ok, q, err)
 	}
 	if n, err := all[1].Left(t.Context(), limit.TypedPerPartner, "acme"); n != 0 || err != nil {
 		t.Errorf("Left() = %d, %v, want 0", n, err)
@@ -143,7 +146,7 @@ func TestNobodyCounts(t *testing.T) {
 	}
 	for _, err := range []error{
 		func() error { _, _, err := l.Allow(t.Context(), "nothing", "a"); return err }(),
-		func() error { _, err := l.Quota(t.Context(), "nothing", "a"); return err }(),
+		func() error { _, _, _, err := l.Take(t.Context(), "nothing", "a"); return err }(),
 		func() error { _, err := l.Left(t.Context(), "nothing", "a"); return err }(),
 		l.Restore(t.Context(), "nothing", "a"),
 	} {
