@@ -258,7 +258,8 @@ func (s *site) visitor(c echo.Context) handoff.Browser {
 
 // show serves GET /h/:key.
 func (d *display) show(c echo.Context) error {
-	h, err := d.handoffs.Display(c.Request().Context(), displayKey(c), d.visitor(c), d.seenFrom(c))
+	by := d.visitor(c)
+	h, err := d.handoffs.Display(c.Request().Context(), displayKey(c), by, d.seenFrom(c))
 	if err != nil && (h.ID == "" || publicCode(handoff.CodeOf(err)) != handoff.CodePlatformUnavailable) {
 		return err
 	}
@@ -271,10 +272,10 @@ func (d *display) show(c echo.Context) error {
 	if err := d.allowFrame(c, h.Terms.ParentOrigin); err != nil {
 		return err
 	}
-	if err := d.beginHere(c, h); err != nil {
+	if err := d.beginHere(c, h, by); err != nil {
 		return err
 	}
-	v, err := d.view(c, h)
+	v, err := d.view(c, h, by)
 	if err != nil {
 		return err
 	}
@@ -324,8 +325,7 @@ func (d *display) answer(c echo.Context, status int, owner handoff.PartnerID, v 
 // beginHere remembers the phone's browser that shows a display top level: going
 // on with this device's own link, it is the one that began. In a frame there is
 // no cookie; there the display's button opens a page that has one.
-func (d *display) beginHere(c echo.Context, h handoff.Handoff) error {
-	by := d.visitor(c)
+func (d *display) beginHere(c echo.Context, h handoff.Handoff, by handoff.Browser) error {
 	onPhone := by.Class == handoff.ClassMobile || by.Class == handoff.ClassTablet
 	if !onPhone || c.Request().Header.Get("Sec-Fetch-Dest") != "document" || !h.HasRoute(handoff.RouteLocal) {
 		return nil
@@ -342,13 +342,12 @@ func (s *site) logUnavailable(c echo.Context, h handoff.Handoff, err error) {
 	s.log.WarnContext(c.Request().Context(), "platform_unavailable", "route", c.Path(), "handoff", h.ID, "error", err)
 }
 
-func (d *display) view(c echo.Context, h handoff.Handoff) (templates.Display, error) {
+func (d *display) view(c echo.Context, h handoff.Handoff, by handoff.Browser) (templates.Display, error) {
 	now := d.handoffs.Now()
 	st, err := d.state(h)
 	if err != nil {
 		return templates.Display{}, err
 	}
-	by := d.visitor(c)
 	v := templates.Display{
 		Page: d.pageOf(c, h), State: st, ID: string(h.ID), Seq: h.Seq, Status: string(h.Status),
 		TokenMode: h.Terms.CodeMode == handoff.CodeToken, Base: "/h/" + c.Param("key"),

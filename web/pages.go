@@ -102,10 +102,22 @@ func (s *site) pageIn(lang i18n.Lang, h handoff.Handoff) templates.Page {
 // allowColours lets the browser take a partner's sheet where it stands in the page.
 func (s *site) allowColours(c echo.Context, owner handoff.PartnerID) {
 	h := c.Response().Header()
-	policy, hash := h.Get(policyHeader), s.brands.of[owner].hash
-	if !strings.Contains(policy, hash) { // no colours have no hash, which every policy contains
-		h.Set(policyHeader, strings.Replace(policy, "style-src 'self'", "style-src 'self' "+hash, 1))
+	of := coloured{h.Get(policyHeader), owner}
+	policy, ok := s.coloured.Get(of)
+	if !ok {
+		policy = of.policy
+		if hash := s.brands.of[owner].hash; !strings.Contains(policy, hash) { // no colours have no hash, which every policy contains
+			policy = strings.Replace(policy, "style-src 'self'", "style-src 'self' "+hash, 1)
+		}
+		s.coloured.Put(of, policy)
 	}
+	h.Set(policyHeader, policy)
+}
+
+// coloured is a policy that is to allow a partner's colours.
+type coloured struct {
+	policy string
+	owner  handoff.PartnerID
 }
 
 // branded makes p look as the partner wants it. The answer has to allowColours.

@@ -150,7 +150,7 @@ func (d *display) notSent(c echo.Context, h handoff.Handoff, r handoff.Route, st
 	if err := d.allowFrame(c, h.Terms.ParentOrigin); err != nil {
 		return err
 	}
-	v, err := d.view(c, h)
+	v, err := d.view(c, h, d.visitor(c))
 	if err != nil {
 		return err
 	}

@@ -112,6 +112,7 @@ type site struct {
 	files    templates.Assets // of every page
 	forPages http.Header      // what every page has; its values are never written to
 	policies *recent.Map[string, string]
+	coloured *recent.Map[coloured, string]
 	browsers *recent.Map[agent, handoff.Browser]
 	matched  *recent.Map[wanted, i18n.Lang]
 }
@@ -168,6 +169,7 @@ func New(c Config) (http.Handler, error) {
 	s.files = s.pageAssets()
 	s.forPages = make(http.Header)
 	s.setPageHeaders(s.forPages, s.policy("'none'"))
+	s.coloured = recent.New[coloured, string](remembered)
 	s.policies, s.browsers, s.matched = recent.New[string, string](remembered), recent.New[agent, handoff.Browser](remembered), recent.New[wanted, i18n.Lang](remembered)
 	s.viewers = newViewers(s, c.Changes, c.Poller, cmp.Or(c.Heartbeat, heartbeatEvery))
 	docs, err := guide.New(guide.Config{Public: c.Public, Link: c.Link, Assets: assets, Embed: embed, Document: openapi.For(c.Public, c.Link), Demo: c.Demo})

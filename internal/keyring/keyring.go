@@ -61,6 +61,7 @@ const derivedSize = 4096
 // serverKey is what is derived from one server key for each job.
 type serverKey struct {
 	id     string
+	head   [headSize]byte     // of what it seals: the version and the id
 	seal   []byte             // AES-256-GCM, by label
 	under  []byte             // the same, together with another secret
 	sign   []byte             // HMAC-SHA256 of what comes back
@@ -88,8 +89,10 @@ func New(keys []handoff.Secret) (*Keyring, error) {
 			faults = append(faults, fmt.Errorf("server key %d has %d bytes: it must have %d", i+1, len(b), keySize))
 			continue
 		}
+		id := derive(b, nil, "handoff/v1 id", idSize)
 		key := serverKey{
-			id:     hex.EncodeToString(derive(b, nil, "handoff/v1 id", idSize)),
+			id:     hex.EncodeToString(id),
+			head:   [headSize]byte(append([]byte{sealVersion}, id...)),
 			seal:   derive(b, nil, "handoff/v1 seal", keySize),
 			under:  derive(b, nil, "handoff/v1 seal under", keySize),
 			sign:   derive(b, nil, "handoff/v1 sign", keySize),

@@ -31,8 +31,9 @@ func (k *Keyring) FrameMAC(keyID string, id handoff.ID, reference handoff.Secret
 	if !ok {
 		return "", false
 	}
-	m := appendField([]byte{frameVersion}, reference.Reveal())
-	m = appendField(m, string(binary.BigEndian.AppendUint64(nil, uint64(frame)))) //nolint:gosec // negative ones wrap round, and stay distinct
+	m := appendField(append(make([]byte, 0, 1+2*fieldHead+len(reference)+8), frameVersion), reference.Reveal())
+	m = binary.BigEndian.AppendUint32(m, 8)
+	m = binary.BigEndian.AppendUint64(m, uint64(frame)) //nolint:gosec // negative ones wrap round, and stay distinct
 	of := framing{keyID, id}
 	frameKey, ok := k.frames.Get(of)
 	if !ok {

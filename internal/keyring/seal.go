@@ -4,9 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
-	"slices"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
 )
@@ -26,7 +24,7 @@ var errOpen = errors.New("what was sealed does not open under this label with an
 // Seal implements handoff.Vault.
 func (k *Keyring) Seal(l handoff.Label, plain []byte) handoff.Sealed {
 	key := k.keys[0]
-	return seal(key.id, k.sealerOf(key, l), l, plain)
+	return seal(key, k.sealerOf(key, l), l, plain)
 }
 
 // Open implements handoff.Vault.
@@ -42,7 +40,7 @@ func (k *Keyring) Open(l handoff.Label, s handoff.Sealed) ([]byte, error) {
 // never opens.
 func (k *Keyring) SealUnder(secret handoff.Secret, l handoff.Label, plain []byte) handoff.Sealed {
 	key := k.keys[0]
-	return seal(key.id, newGCM(underKey(key, secret, l)), l, plain)
+	return seal(key, newGCM(underKey(key, secret, l)), l, plain)
 }
 
 // OpenUnder implements handoff.Vault.
@@ -56,10 +54,15 @@ func (k *Keyring) OpenUnder(secret handoff.Secret, l handoff.Label, s handoff.Se
 
 // sealer is the server key that s names.
 func (k *Keyring) sealer(s handoff.Sealed) (serverKey, bool) {
-	if len(s) < headSize || s[0] != sealVersion {
+	if len(s) < headSize {
 		return serverKey{}, false
 	}
-	return k.key(hex.EncodeToString(s[1:headSize]))
+	for _, key := range k.keys {
+		if key.head == [headSize]byte(s[:headSize]) {
+			return key, true
+		}
+	}
+	return serverKey{}, false
 }
 
 // sealerOf is what seals and opens under a server key and a label.
@@ -79,17 +82,14 @@ func underKey(key serverKey, secret handoff.Secret, l handoff.Label) []byte {
 	return derive([]byte(secret.Reveal()), key.under, string(appendLabel(nil, l)), keySize)
 }
 
-func seal(id string, gcm cipher.AEAD, l handoff.Label, plain []byte) handoff.Sealed {
-	head := []byte{sealVersion}
-	head, err := hex.AppendDecode(head, []byte(id))
-	if err != nil {
-		panic(err) // cannot be: New made the id
-	}
-	return gcm.Seal(head, nil, plain, appendLabel(slices.Clip(head), l)) //nolint:gosec // the nonce is made inside
+func seal(key serverKey, gcm cipher.AEAD, l handoff.Label, plain []byte) handoff.Sealed {
+	sealed := make([]byte, headSize, headSize+len(plain)+gcm.Overhead())
+	copy(sealed, key.head[:])
+	return gcm.Seal(sealed, nil, plain, appendLabel(key.head[:], l)) //nolint:gosec // the nonce is made inside
 }
 
 func open(gcm cipher.AEAD, l handoff.Label, s handoff.Sealed) ([]byte, error) {
-	plain, err := gcm.Open(nil, nil, s[headSize:], appendLabel(slices.Clip(s[:headSize]), l))
+	plain, err := gcm.Open(nil, nil, s[headSize:], appendLabel(s[:headSize], l))
 	if err != nil {
 		return nil, errOpen
 	}
@@ -110,12 +110,16 @@ func newGCM(key []byte) cipher.AEAD {
 	return gcm
 }
 
-// appendLabel appends l so that no two labels look alike.
+// appendLabel is a copy of b with l after it, so that no two labels look alike.
 func appendLabel(b []byte, l handoff.Label) []byte {
+	b = append(make([]byte, 0, len(b)+3*fieldHead+len(l.Purpose)+len(l.Partner)+len(l.Handoff)), b...)
 	b = appendField(b, l.Purpose)
 	b = appendField(b, string(l.Partner))
 	return appendField(b, string(l.Handoff))
 }
+
+// fieldHead is the size of a field's length.
+const fieldHead = 4
 
 // appendField appends s after its length in four bytes.
 func appendField(b []byte, s string) []byte {
