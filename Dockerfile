@@ -6,8 +6,11 @@
 #     -v "$PWD/handoff.yaml:/etc/handoff/handoff.yaml:ro" --env-file handoff.env handoff
 #
 # In a container the settings say `listen: 0.0.0.0:8080`. `internal_listen` may
-# stay on loopback: the health check below runs inside the container. A relative
-# path in `store:` is under /var/lib/handoff, the one place that is written to.
+# stay on loopback: the health check below runs inside the container. The one place
+# that is written to is the volume: `store: file:/var/lib/handoff/handoff.db`. (A path
+# that is relative begins at the settings' own folder.)
+#
+# The same source, base image and `--timestamp` give the same image with buildah.
 
 FROM golang:1.26-bookworm AS build
 WORKDIR /src

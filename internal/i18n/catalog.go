@@ -1,7 +1,6 @@
 package i18n
 
 import (
-	"bytes"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -119,35 +118,17 @@ func readTongue(fsys fs.FS, name string) (*tongue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the name is not a language tag: %w", err)
 	}
-	var entries map[string]json.RawMessage
+	var entries map[string]any // read in one go: there are 20,000 of them
 	if err := json.Unmarshal(raw, &entries); err != nil {
 		return nil, err
 	}
 	t := &tongue{lang: Lang(base), tag: tag, rtl: rightToLeft(tag), messages: make(map[string]message, len(entries))}
 	counts := categories(tag)
 	for key, value := range entries {
-		var text string
-		switch key {
-		case metaName:
-			if err := json.Unmarshal(value, &t.name); err != nil {
+		if strings.HasPrefix(key, "_") {
+			text, _ := value.(string) // what is no string is no name, no day and no digits
+			if err := t.about(key, text); err != nil {
 				return nil, fmt.Errorf("%s: %w", key, err)
-			}
-			continue
-		case metaChecked:
-			if err := json.Unmarshal(value, &text); err != nil {
-				return nil, fmt.Errorf("%s: %w", key, err)
-			}
-			if _, err := time.Parse(time.DateOnly, text); err != nil {
-				return nil, fmt.Errorf("%s: %w", key, err)
-			}
-			t.checked = true
-			continue
-		case metaDigits:
-			if err := json.Unmarshal(value, &text); err != nil {
-				return nil, fmt.Errorf("%s: %w", key, err)
-			}
-			if t.digits = []rune(text); len(t.digits) != 10 {
-				return nil, fmt.Errorf("%s: %d digits, want 10", key, len(t.digits))
 			}
 			continue
 		}
@@ -163,13 +144,33 @@ func readTongue(fsys fs.FS, name string) (*tongue, error) {
 	return t, nil
 }
 
+// about takes what describes the language.
+func (t *tongue) about(key, text string) error {
+	switch key {
+	case metaName:
+		t.name = text
+	case metaChecked:
+		if _, err := time.Parse(time.DateOnly, text); err != nil {
+			return err
+		}
+		t.checked = true
+	case metaDigits:
+		if t.digits = []rune(text); len(t.digits) != 10 {
+			return fmt.Errorf("%d digits, want 10", len(t.digits))
+		}
+	default:
+		return errors.New("there is no such key")
+	}
+	return nil
+}
+
 // parseMessage reads a text, or an object of texts by plural category, which must
 // have exactly the categories of need.
-func parseMessage(value json.RawMessage, need []string) (message, error) {
-	if bytes.HasPrefix(value, []byte("{")) {
-		forms := map[string]string{}
-		if err := json.Unmarshal(value, &forms); err != nil {
-			return message{}, err
+func parseMessage(value any, need []string) (message, error) {
+	if object, ok := value.(map[string]any); ok {
+		forms := make(map[string]string, len(object))
+		for category, form := range object {
+			forms[category], _ = form.(string)
 		}
 		for _, category := range need {
 			if forms[category] == "" {
@@ -181,11 +182,11 @@ func parseMessage(value json.RawMessage, need []string) (message, error) {
 		}
 		return message{forms: forms}, nil
 	}
-	var text string
-	if err := json.Unmarshal(value, &text); err != nil {
-		return message{}, err
-	}
-	if text == "" {
+	text, ok := value.(string)
+	switch {
+	case !ok:
+		return message{}, fmt.Errorf("%v is neither a text nor one for each plural form", value)
+	case text == "":
 		return message{}, errors.New("no text")
 	}
 	return message{text: text}, nil

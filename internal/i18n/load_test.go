@@ -14,7 +14,7 @@ func TestLoadFaults(t *testing.T) {
 		{"not JSON", "lang/fr.json", `{`, "unexpected end"},
 		{"no name", "lang/fr.json", `{"a":"b"}`, "no _name"},
 		{"empty text", "lang/fr.json", `{"_name":"N","a":""}`, "no text"},
-		{"a number", "lang/fr.json", `{"_name":"N","a":1}`, "cannot unmarshal"},
+		{"a number", "lang/fr.json", `{"_name":"N","a":1}`, "is neither a text"},
 		{"nine digits", "lang/fr.json", `{"_name":"N","_digits":"012345678"}`, "9 digits"},
 		{"missing form", "lang/pl.json", `{"_name":"N","a":{"one":"x","other":"y"}}`, `no plural form "few"`},
 		{"form too many", "lang/fr.json", `{"_name":"N","a":{"one":"x","two":"y","other":"z"}}`, "want [one other] alone"},

@@ -14,8 +14,10 @@ func Categories() []string { return []string{"zero", "one", "two", "few", "many"
 func category(tag language.Tag, n int) string {
 	// Browsers count by a newer CLDR than golang.org/x/text has: in that, Maltese has
 	// a form for two.
-	if base, _ := tag.Base(); base.String() == "mt" && n == 2 {
-		return "two"
+	if n == 2 {
+		if base, _ := tag.Base(); base.String() == "mt" {
+			return "two"
+		}
 	}
 	switch plural.Cardinal.MatchPlural(tag, max(n, -n), 0, 0, 0, 0) {
 	case plural.Zero:
