@@ -106,7 +106,7 @@ func acts() []act {
 		})},
 		{"Confirm", "conflict conflict conflict ok conflict conflict conflict", "gone", "gone", atDisplay(func(s *stage) (handoff.Handoff, error) { return s.svc.Confirm(s.t.Context(), s.desk.key, "") })},
 		{"Release", "ok ok ok displayed displayed displayed displayed", "gone", "gone", atDisplay(func(s *stage) (handoff.Handoff, error) { return s.svc.Release(s.t.Context(), s.desk.key) })},
-		{"RenewCode", "conflict ok ok conflict conflict conflict conflict", "gone", "gone", atDisplay(func(s *stage) (handoff.Handoff, error) { return s.svc.RenewCode(s.t.Context(), s.desk.key) })},
+		{"RenewCode", "conflict ok displayed conflict conflict conflict conflict", "gone", "gone", atDisplay(func(s *stage) (handoff.Handoff, error) { return s.svc.RenewCode(s.t.Context(), s.desk.key) })},
 		{"Extend", "ok ok ok ok ok ok conflict", "gone", "gone", atDisplay(func(s *stage) (handoff.Handoff, error) { return s.svc.Extend(s.t.Context(), s.desk.key) })},
 		{"LinkAtDisplay", "ok ok ok conflict conflict conflict conflict", "gone", "gone", atDisplay(func(s *stage) (handoff.Handoff, error) {
 			return s.svc.LinkAtDisplay(s.t.Context(), s.desk.key, handoff.RouteSMS)
