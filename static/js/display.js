@@ -180,7 +180,9 @@
     clearTimeout(timer);
     if (ended) return;
     try {
-      const r = await fetch(base + "/status", { cache: "no-store", headers: { Accept: "application/json" } });
+      // An answer that hangs is none: the network may have gone without a word.
+      const signal = AbortSignal.timeout ? AbortSignal.timeout(8000) : undefined;
+      const r = await fetch(base + "/status", { cache: "no-store", signal, headers: { Accept: "application/json" } });
       if (r.status === 404 || r.status === 410) return location.reload();
       if (!r.ok) throw r.status;
       const state = await r.json();
@@ -190,9 +192,12 @@
       // Two refusals: no stream to be had just now. Try again every so often.
       if (refused < 2 || refused++ % 12 === 0) follow();
       else later(state.pollAfter || 5);
-    } catch {
+    } catch (e) {
       if (fails++ > 1 || !navigator.onLine) $("offline").hidden = false;
-      if (!source) later(Math.min(30, 2 ** Math.min(fails, 5)));
+      // Whoever answers is asked less and less often. A network that is gone is looked
+      // for again and again for five minutes, so that who waits sees it come back.
+      const gone = typeof e !== "number" && !document.hidden && fails < 200;
+      if (!source) later(gone ? 1.5 : Math.min(30, 2 ** Math.min(fails, 5)));
     }
   };
 
@@ -205,13 +210,28 @@
     $("offline").hidden = false;
     speak($("offline").querySelector("h2").textContent);
   });
-  window.addEventListener("online", poll);
-  window.addEventListener("pageshow", (e) => e.persisted && poll());
+  // After sleep, or a cut, a stream may be dead without a word: begin another.
+  const wake = () => {
+    if (ended) return;
+    refused = 0;
+    follow();
+    poll();
+  };
+  let awake = Date.now();
+  const slept = () => Date.now() - awake > 5000;
+  setInterval(() => {
+    if (slept() && !document.hidden) wake();
+    awake = Date.now();
+  }, 1000);
+  window.addEventListener("online", wake);
+  window.addEventListener("pageshow", (e) => e.persisted && wake());
+  document.addEventListener("resume", wake);
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
     frame = "";
     renew(wanted);
-    poll();
+    if (slept()) wake();
+    else poll();
   });
 
   // Time left: text to be visited, never spoken of by itself.

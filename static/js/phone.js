@@ -10,7 +10,14 @@
   let source;
   let timer;
   let fails = 0;
+  let refused = 0;
   let leaving = false;
+
+  // Without a network a reload would put the browser's own page in our place.
+  const reload = () => {
+    if (navigator.onLine) location.reload();
+    else window.addEventListener("online", () => location.reload(), { once: true });
+  };
 
   const moved = (state) => {
     fails = 0;
@@ -19,47 +26,76 @@
     if (document.hidden && /faded$/.test(state.screen)) return; // a fresh link is made for who looks: see visibilitychange
     clearTimeout(timer);
     if (source) source.close();
-    location.reload();
+    reload();
   };
 
   const poll = async () => {
     clearTimeout(timer);
     let wait = 5;
     try {
-      const r = await fetch(base + "/status", { cache: "no-store", headers: { Accept: "application/json" } });
-      if (r.status === 404 || r.status === 410) return location.reload();
+      // An answer that hangs is none: the network may have gone without a word.
+      const signal = AbortSignal.timeout ? AbortSignal.timeout(8000) : undefined;
+      const r = await fetch(base + "/status", { cache: "no-store", signal, headers: { Accept: "application/json" } });
+      if (r.status === 404 || r.status === 410) return reload();
       if (!r.ok) throw r.status;
       const state = await r.json();
       wait = state.pollAfter || wait;
       moved(state);
       if (state.end) return;
-    } catch {
+      // Two refusals: no stream to be had just now. Try again every so often.
+      if (!source && (refused < 2 || refused++ % 12 === 0)) follow();
+    } catch (e) {
       fails++;
-      wait = Math.min(30, 2 ** Math.min(fails, 5));
+      // As on the computer: a network that is gone is looked for again and again.
+      const gone = typeof e !== "number" && !document.hidden && fails < 200;
+      wait = gone ? 1.5 : Math.min(30, 2 ** Math.min(fails, 5));
     }
     if (!source) timer = setTimeout(poll, wait * 1000 * jitter());
   };
 
   const follow = () => {
+    if (source) source.close();
     source = new EventSource(base + "/events");
-    source.addEventListener("state", (e) => moved(JSON.parse(e.data)));
+    source.addEventListener("state", (e) => {
+      refused = 0;
+      moved(JSON.parse(e.data));
+    });
     const quit = () => {
       source.close();
       source = undefined;
       timer = setTimeout(poll, 1000 * jitter());
     };
     source.addEventListener("bye", quit);
-    source.onerror = quit;
+    source.onerror = () => {
+      refused++;
+      quit();
+    };
+  };
+
+  // After sleep, or a cut, a stream may be dead without a word: begin another.
+  const wake = () => {
+    refused = 0;
+    follow();
+    poll();
   };
 
   if (base) {
     follow();
     // Back from the store, the app or the home screen: look again.
+    let awake = Date.now();
+    const slept = () => Date.now() - awake > 5000;
+    setInterval(() => {
+      if (slept() && !document.hidden) wake();
+      awake = Date.now();
+    }, 1000);
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) return;
       leaving = false;
-      poll();
+      if (slept()) wake();
+      else poll();
     });
+    document.addEventListener("resume", wake);
+    window.addEventListener("online", wake);
     window.addEventListener("pageshow", (e) => e.persisted && location.reload());
     // A reload in the middle of leaving would call the way back: the app's page
     // redeems its pickup, and that moves this page on, before it has answered.
@@ -70,7 +106,7 @@
       });
     }
   }
-  if (!base && Number(refresh) > 0) setTimeout(() => location.reload(), Number(refresh) * 1000 * jitter());
+  if (!base && Number(refresh) > 0) setTimeout(reload, Number(refresh) * 1000 * jitter());
 
   // The place is kept for a phone that goes to the store, and the computer says so.
   // So it is with the tap on the app's link: only that tells an app that did not open.
