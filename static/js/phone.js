@@ -33,7 +33,7 @@
     clearTimeout(timer);
     let wait = 5;
     try {
-      // An answer that hangs is none: the network may have gone without a word.
+      // An answer that hangs is none.
       const signal = AbortSignal.timeout ? AbortSignal.timeout(8000) : undefined;
       const r = await fetch(base + "/status", { cache: "no-store", signal, headers: { Accept: "application/json" } });
       if (r.status === 404 || r.status === 410) return reload();
@@ -46,7 +46,7 @@
       if (!source && (refused < 2 || refused++ % 12 === 0)) follow();
     } catch (e) {
       fails++;
-      // As on the computer: a network that is gone is looked for again and again.
+      // As on the computer.
       const gone = typeof e !== "number" && !document.hidden && fails < 200;
       wait = gone ? 1.5 : Math.min(30, 2 ** Math.min(fails, 5));
     }
@@ -72,7 +72,7 @@
     };
   };
 
-  // After sleep, or a cut, a stream may be dead without a word: begin another.
+  // After sleep a stream may be dead without a word.
   const wake = () => {
     refused = 0;
     follow();
