@@ -31,7 +31,7 @@ RUN mkdir -p /out/data
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/handoff /handoff
-COPY LICENSE /LICENSE
+COPY --chmod=644 LICENSE /LICENSE
 # A new volume takes its owner from here.
 COPY --from=build --chown=65532:65532 /out/data /var/lib/handoff
 WORKDIR /var/lib/handoff

@@ -101,7 +101,7 @@ func (s *story) obtain(ctx context.Context, desk *browser) (phone.Answer, *phone
 	if s.byApp {
 		answer, err = s.byItself(ctx, desk, app, code)
 	} else {
-		answer, err = s.byPhone(ctx, app, code)
+		answer, err = s.byPhone(ctx, desk, app, code)
 	}
 	if err != nil {
 		return answer, nil, err
@@ -139,9 +139,14 @@ func (s *story) byItself(ctx context.Context, desk *browser, app *phone.Client, 
 	return answer, nil
 }
 
-func (s *story) byPhone(ctx context.Context, app *phone.Client, code string) (answer phone.Answer, err error) {
+func (s *story) byPhone(ctx context.Context, desk *browser, app *phone.Client, code string) (answer phone.Answer, err error) {
 	b := newBrowser(s.client, phoneAgent)
 	p, err := b.load(ctx, http.MethodGet, code, nil)
+	for err == nil && p.status == http.StatusGone { // half a minute old, on a machine that does too much: one looks at the computer
+		if code, err = desk.scan(ctx, s.made.DisplayURL); err == nil {
+			p, err = b.load(ctx, http.MethodGet, code, nil)
+		}
+	}
 	if err != nil {
 		return answer, err
 	}
