@@ -42,6 +42,14 @@ func (m *Map[K, V]) Put(key K, v V) {
 	m.put(key, v)
 }
 
+// Forget remembers a key no longer.
+func (m *Map[K, V]) Forget(key K) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.latest, key)
+	delete(m.older, key)
+}
+
 // put is Put. m.mu is held.
 func (m *Map[K, V]) put(key K, v V) {
 	if _, there := m.latest[key]; !there && len(m.latest) >= m.size {

@@ -44,6 +44,17 @@ func TestMap(t *testing.T) {
 	if kept > 2*size || kept < size {
 		t.Errorf("%d keys are remembered, want %d to %d", kept, size, 2*size)
 	}
+	m.Put(2, "two")
+	for i := range size {
+		m.Put(i+20_000, "")
+	}
+	m.Forget(2) // by now among the older
+	m.Forget(20_000 + size - 1)
+	for _, key := range []int{2, 20_000 + size - 1} {
+		if got, ok := m.Get(key); ok {
+			t.Errorf("Get(%d) after Forget = %q, want nothing", key, got)
+		}
+	}
 }
 
 func TestMapAtOnce(t *testing.T) {

@@ -40,13 +40,25 @@ func (c *Cache) Unmarshal(id handoff.ID, b []byte) (handoff.Handoff, []handoff.K
 		return handoff.Handoff{}, nil, err
 	}
 	keys := h.Keys()
-	c.known.Put(id, known{record: bytes.Clone(b), handoff: h, keys: keys})
+	c.keep(b, h, keys)
 	return h, keys, nil
 }
 
 // Remember keeps what was made into a record just now, for whoever reads that.
 func (c *Cache) Remember(b []byte, h handoff.Handoff) {
-	c.known.Put(h.ID, known{record: bytes.Clone(b), handoff: Canonical(h), keys: h.Keys()})
+	if h.Status.Ended() {
+		c.known.Forget(h.ID)
+		return
+	}
+	c.keep(b, Canonical(h), h.Keys())
+}
+
+// keep remembers what is still on its way: what has ended is seldom read, and there
+// are days of it.
+func (c *Cache) keep(b []byte, h handoff.Handoff, keys []handoff.Key) {
+	if !h.Status.Ended() {
+		c.known.Put(h.ID, known{record: bytes.Clone(b), handoff: h, keys: keys})
+	}
 }
 
 // Canonical returns h as it would be read after it was stored, and what it refers to

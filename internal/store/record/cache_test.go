@@ -57,6 +57,11 @@ func TestCache(t *testing.T) {
 	if a, b := ask(1, first), ask(1, first); &a.Codes[0] != &b.Codes[0] {
 		t.Error("the same record is decoded twice")
 	}
+	ended := first
+	ended.ID, ended.Status = "ho_ended", handoff.StatusCompleted
+	if a, b := ask(1, ended), ask(1, ended); &a.Codes[0] == &b.Codes[0] {
+		t.Error("what has ended is kept decoded")
+	}
 	second := first
 	second.Seq++
 	if a, b := ask(2, second), ask(1, first); a.Seq == b.Seq {
