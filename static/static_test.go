@@ -136,28 +136,3 @@ func TestStylesAreLogical(t *testing.T) {
 		t.Errorf("app.css has %q", strings.TrimSpace(m))
 	}
 }
-
-func TestBrandCSS(t *testing.T) {
-	tests := []struct{ light, dark, want string }{
-		{"", "", ""},
-		{"#0b5fff", "#8ab4ff", ":root{--accent:#0b5fff;--on-accent:#ffffff}\n@media (prefers-color-scheme:dark){:root{--accent:#8ab4ff;--on-accent:#000000}}\n"},
-	}
-	for _, tt := range tests {
-		got, err := static.BrandCSS(tt.light, tt.dark)
-		if err != nil || string(got) != tt.want {
-			t.Errorf("BrandCSS(%q, %q) = %q, %v, want %q", tt.light, tt.dark, got, err, tt.want)
-		}
-	}
-	for _, tt := range [][2]string{
-		{"#ffee00", ""}, {"#777777", ""}, {"blue", ""}, {"#0b5fff;}*{display:none", ""}, {"#0b5fff", "#0b1f5f"}, {"", "#8ab4ff"},
-	} {
-		if got, err := static.BrandCSS(tt[0], tt[1]); err == nil {
-			t.Errorf("BrandCSS(%q, %q) = %q, want an error", tt[0], tt[1], got)
-		}
-	}
-	for _, light := range []string{"#000000", "#0b5fff", "#7a0019", "#006644", "#123456"} {
-		if _, err := static.BrandCSS(light, ""); err != nil {
-			t.Errorf("BrandCSS(%q) without a dark colour: %v", light, err)
-		}
-	}
-}

@@ -60,7 +60,7 @@ type Asset struct {
 // Assets are the files a page asks for.
 type Assets struct {
 	CSS       Asset // css/app.css
-	Brand     Asset // the partner's colours, made by static.BrandCSS; no URL: ours
+	Brand     Asset // the partner's colours; no URL: ours
 	DisplayJS Asset // js/display.js
 	PhoneJS   Asset // js/phone.js
 	Icon      Asset // img/icon.svg

@@ -43,21 +43,16 @@ func loadBrands(partners *partner.Directory, prefix string) (*brands, error) {
 		var look brandLook
 		var err error
 		if p.Brand.Color != "" {
-			css, err := static.BrandCSS(p.Brand.Color, p.Brand.ColorDark)
+			css := brandCSS(p.Brand)
+			path, err := add(string(p.ID)+".css", "text/css; charset=utf-8", css)
 			if err != nil {
-				return nil, fmt.Errorf("reading the colours of partner %s: %w", p.ID, err)
+				return nil, err
 			}
-			if len(css) > 0 {
-				path, err := add(string(p.ID)+".css", "text/css; charset=utf-8", css)
-				if err != nil {
-					return nil, err
-				}
-				look.css = templates.Asset{URL: path, Integrity: static.Integrity(css), Body: string(css)}
-				look.hash = static.StyleHash(css)
-			}
+			look.css = templates.Asset{URL: path, Integrity: static.Integrity(css), Body: string(css)}
+			look.hash = static.StyleHash(css)
 		}
 		if len(p.Brand.Logo) > 0 {
-			name := string(p.ID) + map[string]string{"image/svg+xml": ".svg", "image/png": ".png", "image/webp": ".webp"}[p.Brand.LogoType]
+			name := string(p.ID) + map[string]string{"image/svg+xml": ".svg", "image/png": ".png"}[p.Brand.LogoType]
 			if look.logo, err = add(name, p.Brand.LogoType, p.Brand.Logo); err != nil {
 				return nil, err
 			}
@@ -65,6 +60,18 @@ func loadBrands(partners *partner.Directory, prefix string) (*brands, error) {
 		b.of[p.ID] = look
 	}
 	return b, nil
+}
+
+// brandCSS is a stylesheet, to stand after css/app.css, that sets a partner's colour
+// for light and for dark. Without a dark colour the light one is lightened until it
+// reads on a dark card. The partner's settings were refused if a colour did not read.
+func brandCSS(b partner.Brand) []byte {
+	dark := b.ColorDark
+	if dark == "" {
+		dark = partner.Dark().Nearest(b.Color)
+	}
+	return fmt.Appendf(nil, ":root{--accent:%s;--on-accent:%s}\n@media (prefers-color-scheme:dark){:root{--accent:%s;--on-accent:%s}}\n",
+		b.Color, partner.Ink(b.Color), dark, partner.Ink(dark))
 }
 
 // ServeHTTP serves the files, which never change under their names.

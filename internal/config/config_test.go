@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"net/netip"
@@ -107,7 +108,7 @@ func TestLoadFull(t *testing.T) {
 				},
 				Origins: []string{"https://shop.acme.example"}, ReturnURLs: []string{"https://shop.acme.example/done"},
 				Confirmation: handoff.ConfirmNever, CompleteWithin: 2 * time.Hour, Retain: 14 * 24 * time.Hour,
-				Brand: partner.Brand{Color: "#0b5fff", ColorDark: "#8ab4ff", Logo: logo, LogoType: "image/svg+xml"},
+				Brand: partner.Brand{Color: "#0b5fff", ColorDark: "#8ab4ff", Logo: bytes.TrimSpace(logo), LogoType: "image/svg+xml"},
 				Links: partner.Links{Support: "https://acme.example/help", Privacy: "https://acme.example/privacy", Legal: "https://acme.example/legal"},
 				Texts: map[string]map[string]string{
 					"display.waiting.heading": {"en": "Carry on with your phone", "pt-BR": "Continue no celular"},

@@ -178,8 +178,11 @@ func TestFaults(t *testing.T) {
 		{[]edit{{"name: Acme Bank", name + "\n    return_urls: [https://shop.acme.example/done?x=1, https://u@shop.acme.example/done, https://shop.acme.example/a/../b]"}}, "8:19: partners[0].return_urls[0]: a return URL is registered without a query\n" +
 			"8:55: partners[0].return_urls[1]: user information does not belong here\n8:89: partners[0].return_urls[2]: the path has empty or dot segments"},
 		{[]edit{{"name: Acme Bank", name + "\n    confirmation: sometimes\n    complete_within: 25h\n    retain: 1w"}}, "8:19: partners[0].confirmation: \"sometimes\" is not possible here\n9:22: partners[0].complete_within: 25h is out of bounds\n10:13: partners[0].retain: \"1w\" is no length of time"},
-		{[]edit{{"name: Acme Bank", name + "\n    brand: {color: \"#8ab4ff\", color_dark: \"#222222\"}"}}, "8:20: partners[0].brand.color: the contrast with white is 2.09, and text needs 4.5\n" +
-			"8:43: partners[0].brand.color_dark: the contrast with the dark background is 1.09, and text needs 4.5"},
+		{[]edit{{"name: Acme Bank", name + "\n    brand: {color: \"#8ab4ff\", color_dark: \"#222222\"}"}}, "8:20: partners[0].brand.color: on light pages the contrast of #8ab4ff is down to 1.93, and text needs 4.5; the nearest that has it is \"#486eb3\"\n" +
+			"8:43: partners[0].brand.color_dark: on dark pages the contrast of #222222 is down to 1.08, and text needs 4.5; the nearest that has it is \"#8b8b8b\""},
+		{[]edit{{"name: Acme Bank", name + "\n    brand: {color_dark: \"#8ab4ff\"}"}}, "8:25: partners[0].brand.color_dark: a dark colour needs a light one"},
+		{[]edit{{"name: Acme Bank", name + "\n    brand: {logo: file:hostile.svg}"}}, "8:19: partners[0].brand.logo: hostile.svg: line 3: <script> is not allowed: a logo draws, and does not run, load, animate or contain anything"},
+		{[]edit{{"name: Acme Bank", name + "\n    brand: {logo: file:handoff.yaml}"}}, "8:19: partners[0].brand.logo: handoff.yaml: line 1: there is text outside of <svg>"},
 		{[]edit{{"", "    webhooks: [" + strings.Repeat("{url: https://a.example/h, secrets: [env:ACME_HOOK]}, ", 2) + "]"}}, "13:70: partners[0].webhooks[1]: this address is there twice"},
 		{[]edit{{"name: Acme Bank", name + "\n    brand: {color: blue, color_dark: \"#12345\", logo: acme.svg}"}}, "8:20: partners[0].brand.color: a colour is # and six hex digits\n8:38: partners[0].brand.color_dark: a colour is # and six hex digits\n8:54: partners[0].brand.logo: this names no picture"},
 		{[]edit{{"name: Acme Bank", name + "\n    brand: {logo: file:none.svg}"}}, "8:19: partners[0].brand.logo: the file none.svg cannot be read"},
@@ -216,6 +219,10 @@ func TestFaults(t *testing.T) {
 	}
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "empty"), []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const hostile = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1 1\">\n<rect width=\"1\" height=\"1\"/>\n<script>alert(1)</script>\n</svg>"
+	if err := os.WriteFile(filepath.Join(dir, "hostile.svg"), []byte(hostile), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "handoff.yaml")

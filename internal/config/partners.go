@@ -1,7 +1,6 @@
 package config
 
 import (
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
+	picture "github.com/handoff-portal/handoff/internal/logo"
 	"github.com/handoff-portal/handoff/internal/partner"
 )
 
@@ -210,44 +210,42 @@ func (c *Config) routes(v value) []handoff.Route {
 	return out
 }
 
-// maxLogo bounds a logo, in bytes: it is on every page.
-const maxLogo = 100 * 1024
-
 func (v value) brand() partner.Brand {
 	s := v.section("color", "color_dark", "logo")
 	b := partner.Brand{
 		Color:     parsed(s.get("color"), `write it as "#0b5fff", in quotes`, partner.ParseColor),
 		ColorDark: parsed(s.get("color_dark"), `write it as "#8ab4ff", in quotes`, partner.ParseColor),
 	}
-	for _, c := range []struct{ key, color, surface, what, remedy string }{
-		{"color", b.Color, "#ffffff", "white", "choose a darker one"},
-		{"color_dark", b.ColorDark, "#161b22", "the dark background", "choose a lighter one"},
+	for _, c := range []struct {
+		key, color, on, remedy string
+		ground                 partner.Ground
+	}{
+		{"color", b.Color, "light pages", "take that, or a darker one", partner.Light()},
+		{"color_dark", b.ColorDark, "dark pages", "take that, or a lighter one", partner.Dark()},
 	} {
-		if c.color == "" {
-			continue
+		if ratio := c.ground.Worst(c.color); c.color != "" && ratio < partner.LeastContrast {
+			s.get(c.key).fault(c.remedy, "on %s the contrast of %s is down to %.2f, and text needs %.1f; the nearest that has it is %q",
+				c.on, c.color, ratio, partner.LeastContrast, c.ground.Nearest(c.color))
 		}
-		if ratio := partner.Contrast(c.color, c.surface); ratio < partner.LeastContrast {
-			s.get(c.key).fault(c.remedy, "the contrast with %s is %.2f, and text needs %.1f", c.what, ratio, partner.LeastContrast)
-		}
+	}
+	if b.ColorDark != "" && b.Color == "" {
+		s.get("color_dark").fault("add color", "a dark colour needs a light one")
 	}
 	logo := s.get("logo")
 	ref, ok := logo.text()
 	if !ok {
 		return b
 	}
-	types := map[string]string{".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
 	path, isFile := strings.CutPrefix(ref, "file:")
-	if !isFile || path == "" || types[filepath.Ext(path)] == "" {
-		logo.fault("write file:PATH of an .svg, .png or .webp", "this names no picture")
+	if !isFile || path == "" {
+		logo.fault("write file:PATH of an .svg, .png, .jpg or .webp", "this names no picture")
 		return b
 	}
-	image, ok := logo.read(path)
-	switch {
-	case !ok:
-	case len(image) == 0 || len(image) > maxLogo:
-		logo.fault("make it smaller", "the picture has %d bytes, and may have 1 to %d", len(image), maxLogo)
-	default:
-		b.Logo, b.LogoType = image, types[filepath.Ext(path)]
+	if file, ok := logo.read(path); ok {
+		var err error
+		if b.Logo, b.LogoType, err = picture.Clean(file); err != nil {
+			logo.fault("draw it without that, or give a .png", "%s: %s", path, err)
+		}
 	}
 	return b
 }

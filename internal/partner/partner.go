@@ -52,7 +52,7 @@ type Brand struct {
 	Color     string // #rrggbb, on light surfaces; empty: ours
 	ColorDark string // #rrggbb, on dark surfaces; empty: ours
 	Logo      []byte // the image itself; nil: the name is shown
-	LogoType  string // its media type: image/svg+xml, image/png or image/webp
+	LogoType  string // its media type: image/svg+xml or image/png
 }
 
 // Links are the partner's own pages, absolute https URLs or empty.

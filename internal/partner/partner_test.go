@@ -1,6 +1,7 @@
 package partner_test
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -466,6 +467,55 @@ func TestContrast(t *testing.T) {
 	} {
 		if got := partner.Contrast(test.a, test.b); got < test.min || got > test.max || got != partner.Contrast(test.b, test.a) {
 			t.Errorf("Contrast(%s, %s) = %v, want %v to %v, either way round", test.a, test.b, got, test.min, test.max)
+		}
+	}
+}
+
+// TestNearest: what is named instead of a colour reads everywhere, by a hair; a shade
+// nearer to the one asked for does not, and a colour that reads stays.
+func TestNearest(t *testing.T) {
+	for _, test := range []struct {
+		ground      partner.Ground
+		color, want string
+	}{
+		{partner.Light(), "#ff6600", "#bd4900"}, // still an orange
+		{partner.Light(), "#00a1e0", "#0375a4"},
+		{partner.Light(), "#777777", "#6e6e6e"},
+		{partner.Light(), "#ffffff", "#6e6e6e"},
+		{partner.Light(), "#0b5fff", "#0b5fff"},
+		{partner.Light(), "#000000", "#000000"},
+		{partner.Dark(), "#0b5fff", "#4987ff"},
+		{partner.Dark(), "#7a1fa2", "#bb66e7"},
+		{partner.Dark(), "#000000", "#8b8b8b"},
+		{partner.Dark(), "#8ab4ff", "#8ab4ff"},
+	} {
+		got := test.ground.Nearest(test.color)
+		if got != test.want || test.ground.Worst(got) < partner.LeastContrast {
+			t.Errorf("Nearest(%s) on %s = %s with contrast %.2f, want %s", test.color, test.ground.Card, got, test.ground.Worst(got), test.want)
+		}
+		if got != test.color && test.ground.Worst(got) > partner.LeastContrast+0.1 {
+			t.Errorf("Nearest(%s) on %s = %s has contrast %.2f: a nearer one would do", test.color, test.ground.Card, got, test.ground.Worst(got))
+		}
+	}
+}
+
+// TestEveryColor: there is a colour near to each that reads, with an ink that reads on
+// it, pressed too.
+func TestEveryColor(t *testing.T) {
+	for r := 0; r < 256; r += 51 {
+		for g := 0; g < 256; g += 51 {
+			for b := 0; b < 256; b += 51 {
+				c := fmt.Sprintf("#%02x%02x%02x", r, g, b)
+				for _, ground := range []partner.Ground{partner.Light(), partner.Dark()} {
+					near := ground.Nearest(c)
+					if got := ground.Worst(near); got < partner.LeastContrast {
+						t.Fatalf("Nearest(%s) on %s = %s, whose contrast is %.2f", c, ground.Card, near, got)
+					}
+					if got := partner.Contrast(near, partner.Ink(near)); got < partner.LeastContrast {
+						t.Fatalf("the ink on %s is %s, contrast %.2f", near, partner.Ink(near), got)
+					}
+				}
+			}
 		}
 	}
 }
