@@ -180,7 +180,7 @@ func TestGuideConfiguration(t *testing.T) {
 	page := newWorld(t).guide()["/docs/configuration"]
 	text := page.Find("[data-sample='handoff.yaml'] code").Text()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "acme.svg"), []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "acme.svg"), []byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	env := map[string]string{"HANDOFF_KEY": keyring.Generate(), "ACME_HOOK": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/partner"
 )
 
 // referred is the link that an app finds in its Play referrer.
@@ -152,6 +153,34 @@ func TestPlayReferrerElsewhere(t *testing.T) {
 	s.desk.press(s.open(), "action-release")
 	if p := w.appFrom("203.0.113.7", link).claim().wantProblem(t, http.StatusGone, handoff.CodeGone); p.Reason != "released" {
 		t.Errorf("after a release: reason %q, want released", p.Reason)
+	}
+}
+
+// TestAppClipBanner: a landing offers the App Clip, which is opened with the landing's
+// own address and claims with that; the phone's own page, whose address is no code,
+// offers none.
+func TestAppClipBanner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *setting) {
+		s.dress = func(p *partner.Partner) { p.Apps[0].IOS.Clip = "ABCDE12345.com.acme.app.Clip" }
+	})
+	s := w.begin()
+	s.open()
+	banner := func(a answer) string { return a.page(t).Find(`meta[name="apple-itunes-app"]`).AttrOr("content", "") }
+	landing := s.scan()
+	if got := banner(landing); !strings.HasPrefix(got, "app-id=1, app-argument=") || !strings.HasSuffix(got, ", app-clip-bundle-id=com.acme.app.Clip, app-clip-display=card") {
+		t.Errorf("the banner of the landing = %q, want the App Clip too", got)
+	}
+	clip := w.appFrom("", landing.url.String())
+	if a := clip.claim(); a.StatusCode != http.StatusCreated {
+		t.Errorf("the clip claims with %s: %d %s, want 201", landing.url, a.StatusCode, a.body)
+	}
+	own := w.begin()
+	own.open()
+	own.scan()
+	own.tap().wantPage(t, http.StatusOK, "ready")
+	if got := banner(own.own); !strings.HasPrefix(got, "app-id=1, ") || strings.Contains(got, "clip") {
+		t.Errorf("the banner of the phone's page = %q, want no App Clip", got)
 	}
 }
 

@@ -85,7 +85,7 @@ func (p *phone) land(c echo.Context) error {
 	if elsewhere {
 		status = http.StatusConflict
 	} else if app, ok := p.appOf(h); ok {
-		page.AppBanner = applink.Banner(by, app, wayOut)
+		page.AppBanner = applink.Banner(by, app, wayOut, true)
 	}
 	action := c.Request().URL.EscapedPath()
 	suffix := ""
@@ -405,7 +405,7 @@ func (p *phone) show(c echo.Context) error {
 	if code != "" {
 		install = p.hosts.CodeURL(h.Partner, code.Reveal())
 	}
-	page.AppBanner = applink.Banner(h.Claim.By, app, install)
+	page.AppBanner = applink.Banner(h.Claim.By, app, install, false)
 	return render(c, http.StatusOK, templates.ReadyPage(p.ready(page, live, got, app, install)))
 }
 

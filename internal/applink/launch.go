@@ -266,11 +266,19 @@ var appStoreID = regexp.MustCompile(`/id([0-9]{1,20})(?:[/?#]|$)`)
 // opened with link and any other is offered by the store (developer.apple.com,
 // "Promoting apps with Smart App Banners"); empty where there is none. Like a
 // scheme's, what it carries may be a code, and never a pickup or a token (S5).
-func Banner(b handoff.Browser, app *partner.App, link string) string {
+//
+// Where the app has an App Clip, the banner opens that in place of the store, with the
+// address of the page it is on (developer.apple.com, "Supporting invocations from your
+// website and the Messages app"): so only a landing, whose address is a code's, names it.
+func Banner(b handoff.Browser, app *partner.App, link string, landing bool) string {
 	id := appStoreID.FindStringSubmatch(app.IOS.StoreURL)
 	u, err := url.Parse(link)
 	if ruleFor(b).name != "ios-safari" || id == nil || err != nil || !strings.HasPrefix(u.Path, "/c/") || strings.Contains(link, ",") {
 		return ""
 	}
-	return "app-id=" + id[1] + ", app-argument=" + link
+	content := "app-id=" + id[1] + ", app-argument=" + link
+	if _, bundle, ok := strings.Cut(app.IOS.Clip, "."); ok && landing {
+		content += ", app-clip-bundle-id=" + bundle + ", app-clip-display=card"
+	}
+	return content
 }

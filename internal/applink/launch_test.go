@@ -249,16 +249,16 @@ func TestBanner(t *testing.T) {
 	} {
 		a := app()
 		a.IOS.StoreURL = store
-		if got := applink.Banner(safari, a, codeLink); got != want {
+		if got := applink.Banner(safari, a, codeLink, false); got != want {
 			t.Errorf("Banner with %q = %q, want %q", store, got, want)
 		}
 	}
 	for _, link := range []string{pickupLink, tokenLink, codeLink + "?x=1,app-id=2", "", "https://%"} {
-		if got := applink.Banner(safari, app(), link); got != "" {
+		if got := applink.Banner(safari, app(), link, true); got != "" {
 			t.Errorf("Banner with %q = %q, want none", link, got)
 		}
 	}
-	if got := applink.Banner(handoff.Browser{Name: "Chrome", OS: "iOS"}, app(), codeLink); got != "" {
+	if got := applink.Banner(handoff.Browser{Name: "Chrome", OS: "iOS"}, app(), codeLink, true); got != "" {
 		t.Errorf("Banner in Chrome = %q, want none", got)
 	}
 }
