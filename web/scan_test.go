@@ -201,9 +201,13 @@ func (p *photographer) of(s shot) *standing {
 	return p.plain
 }
 
-// codeInView waits until all of the code is in view.
-const codeInView = `new Promise((yes) => new IntersectionObserver(([e], o) => { if (e.intersectionRatio >= 0.98) { o.disconnect(); yes(true) } },
-	{threshold: [0, 0.25, 0.5, 0.75, 0.9, 0.98, 1]}).observe(document.getElementById("qr")))`
+// codeInView scrolls until all of the code is in view: a page that is still being laid
+// out moves it away again.
+const codeInView = `new Promise((yes) => {
+	const code = document.getElementById("qr");
+	const again = setInterval(() => code.scrollIntoView({block: "center", inline: "center", behavior: "instant"}), 200);
+	new IntersectionObserver(([e], o) => { if (e.intersectionRatio >= 0.98) { clearInterval(again); o.disconnect(); yes(true) } },
+		{threshold: [0, 0.25, 0.5, 0.75, 0.9, 0.98, 1]}).observe(code) })`
 
 // take takes a picture of the code and what is around it, as a window of 1280 by 700
 // device-independent pixels shows it once somebody has scrolled there.

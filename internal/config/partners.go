@@ -238,7 +238,7 @@ func (v value) brand() partner.Brand {
 	}
 	path, isFile := strings.CutPrefix(ref, "file:")
 	if !isFile || path == "" {
-		logo.fault("write file:PATH of an .svg, .png, .jpg or .webp", "this names no picture")
+		logo.fault("write file:PATH of an .svg, .png or .jpg", "this names no picture")
 		return b
 	}
 	if file, ok := logo.read(path); ok {

@@ -2,7 +2,7 @@
 // that nothing of the file but the picture itself reaches anybody's page: no script,
 // no address, no metadata, no second file behind the first.
 //
-// A PNG, a JPEG and a WebP are decoded, after a look at their size, made no larger than
+// A PNG and a JPEG are decoded, after a look at their size, made no larger than
 // a page shows them, and encoded as PNG. An SVG is parsed strictly and written out from
 // lists of what may be in one; what could run, load or multiply is a fault that names
 // its line.
@@ -13,12 +13,10 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	_ "image/jpeg" // decoders that image.Decode knows
+	"image/color"
+	_ "image/jpeg" // a decoder that image.Decode knows
 	"image/png"
 	"net/http"
-
-	"golang.org/x/image/draw"
-	_ "golang.org/x/image/webp" // the same
 )
 
 // MaxFile bounds the file, and what is made of it, in bytes: it is on every page.
@@ -48,14 +46,14 @@ func Clean(file []byte) (picture []byte, mediaType string, err error) {
 		return nil, "", fmt.Errorf("the picture has %d bytes, and may have 1 to %d", len(file), MaxFile)
 	}
 	switch kind := http.DetectContentType(file); kind {
-	case "image/png", "image/jpeg", "image/webp":
+	case "image/png", "image/jpeg":
 		picture, err = redraw(file)
 		return picture, TypePNG, err
 	case "text/xml; charset=utf-8", "text/plain; charset=utf-8", TypeSVG, "text/html; charset=utf-8":
 		picture, err = rewrite(file)
 		return picture, TypeSVG, err
 	default:
-		return nil, "", fmt.Errorf("the file is %s, and none of SVG, PNG, JPEG and WebP", kind)
+		return nil, "", fmt.Errorf("the file is %s, and none of SVG, PNG and JPEG", kind)
 	}
 }
 
@@ -72,17 +70,46 @@ func redraw(file []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the picture cannot be decoded: %w", err)
 	}
-	b := img.Bounds()
-	by := max(1, float64(b.Dx())/maxWidth, float64(b.Dy())/maxHeight)
-	out := image.NewNRGBA(image.Rect(0, 0, max(1, int(float64(b.Dx())/by)), max(1, int(float64(b.Dy())/by))))
-	draw.CatmullRom.Scale(out, out.Bounds(), img, b, draw.Src, nil)
 	var buf bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}
-	if err := encoder.Encode(&buf, out); err != nil {
+	if err := encoder.Encode(&buf, reduced(img)); err != nil {
 		return nil, fmt.Errorf("encoding the picture: %w", err)
 	}
 	if buf.Len() > MaxFile {
 		return nil, errors.New("the picture is larger than 100 KB once it is encoded anew")
 	}
 	return buf.Bytes(), nil
+}
+
+// reduced is a picture no larger than a page shows it, each of whose pixels is the mean
+// of those it stands for.
+func reduced(img image.Image) *image.NRGBA {
+	b := img.Bounds()
+	by := max(1, float64(b.Dx())/maxWidth, float64(b.Dy())/maxHeight)
+	out := image.NewNRGBA(image.Rect(0, 0, max(1, int(float64(b.Dx())/by)), max(1, int(float64(b.Dy())/by))))
+	for y := range out.Rect.Max.Y {
+		for x := range out.Rect.Max.X {
+			part := image.Rect(int(float64(x)*by), int(float64(y)*by), int(float64(x+1)*by), int(float64(y+1)*by))
+			out.Set(x, y, mean(img, part.Add(b.Min).Intersect(b)))
+		}
+	}
+	return out
+}
+
+// mean counts a colour as much as it covers.
+func mean(img image.Image, part image.Rectangle) color.Color {
+	if part.Dx() == 1 && part.Dy() == 1 {
+		return img.At(part.Min.X, part.Min.Y)
+	}
+	var sum [4]uint64
+	for y := part.Min.Y; y < part.Max.Y; y++ {
+		for x := part.Min.X; x < part.Max.X; x++ {
+			r, g, b, a := img.At(x, y).RGBA()
+			for i, v := range []uint32{r, g, b, a} {
+				sum[i] += uint64(v)
+			}
+		}
+	}
+	n := uint64(max(1, part.Dx()*part.Dy()))                                                                        //nolint:gosec // G115: it is at least 1
+	return color.RGBA64{R: uint16(sum[0] / n), G: uint16(sum[1] / n), B: uint16(sum[2] / n), A: uint16(sum[3] / n)} //nolint:gosec // G115: means of 16 bits each
 }

@@ -17,7 +17,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime/debug"
 	"strings"
 
 	"github.com/handoff-portal/handoff/internal/browser"
@@ -89,7 +88,11 @@ func (r *Readers) start(node, modules string) error {
 	if err := r.answer(&r.versions); err != nil {
 		return err
 	}
-	r.versions[gozxing] = gozxing + " " + moduleVersion("github.com/makiuchi-d/gozxing")
+	module, err := exec.CommandContext(r.t.Context(), "go", "list", "-m", "-f", "{{.Version}}", "github.com/makiuchi-d/gozxing").Output()
+	if err != nil {
+		return fmt.Errorf("asking Go for gozxing's version: %w", err)
+	}
+	r.versions[gozxing] = gozxing + " " + strings.TrimSpace(string(module))
 	version, err := exec.CommandContext(r.t.Context(), r.zbar, "--version").Output() //nolint:gosec // found by its fixed name
 	if err != nil {
 		return fmt.Errorf("asking zbarimg for its version: %w", err)
@@ -164,18 +167,4 @@ func packed(picture *image.Gray) []byte {
 		out = append(out, picture.Pix[y*picture.Stride:][:size.X]...)
 	}
 	return out
-}
-
-// moduleVersion is the version of a module that the test was built with.
-func moduleVersion(path string) string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, m := range info.Deps {
-		if m.Path == path {
-			return m.Version
-		}
-	}
-	return ""
 }
