@@ -64,9 +64,9 @@ func shots(long bool) []shot {
 			{all[1], ownWindow, 50, 1},
 			{all[0], ownWindow, 100, 1},
 			{all[2], ownWindow, 100, 1.5},
-			{all[1], ownWindow, 400, 1},
+			{all[1], ownWindow, 250, 1},
 			{all[0], 320, 100, 1},
-			{all[1], 320, 50, 1},
+			{all[3], 320, 50, 1},
 			{all[0], ownWindow, 25, 1},
 		}
 	}

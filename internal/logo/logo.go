@@ -110,6 +110,6 @@ func mean(img image.Image, part image.Rectangle) color.Color {
 			}
 		}
 	}
-	n := uint64(max(1, part.Dx()*part.Dy()))                                                                        //nolint:gosec // G115: it is at least 1
+	n := uint64(max(1, part.Dx()*part.Dy()))
 	return color.RGBA64{R: uint16(sum[0] / n), G: uint16(sum[1] / n), B: uint16(sum[2] / n), A: uint16(sum[3] / n)} //nolint:gosec // G115: means of 16 bits each
 }
