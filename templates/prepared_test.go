@@ -38,7 +38,7 @@ func TestPrepared(t *testing.T) {
 		for name, d := range newWorld(t, lang).displays() {
 			t.Run(string(lang)+"/"+name, func(t *testing.T) {
 				p := &templates.Prepared{}
-				for _, d := range []templates.Display{d, another(d), odd(d)} {
+				for _, d := range []templates.Display{d, sibling(d), longer(d), another(d), odd(d)} {
 					var want bytes.Buffer
 					if err := templates.DisplayPage(d).Render(t.Context(), &want); err != nil {
 						t.Fatal(err)
@@ -82,6 +82,22 @@ func unzipped(t *testing.T, b []byte) []byte {
 		t.Fatal(err)
 	}
 	return plain
+}
+
+// sibling is a display that looks like d, and whose own texts are as long, but for
+// those that vary.
+func sibling(d templates.Display) templates.Display {
+	d.ID, d.Base = strings.Repeat("1", len(d.ID)), "/h/"+strings.Repeat("2", max(0, len(d.Base)-3))
+	d.DeepLinkURL = templ.SafeURL(strings.Repeat("3", len(d.DeepLinkURL)))
+	d.Seq, d.QR.Path = d.Seq+12345, d.QR.Path+strings.Repeat("m2 0h1", 100)
+	return d
+}
+
+// longer is a display that looks like d, and has a longer key.
+func longer(d templates.Display) templates.Display {
+	d = sibling(d)
+	d.Base += strings.Repeat("4", 40)
+	return d
 }
 
 // another is a display that looks like d.
