@@ -120,6 +120,9 @@ func TestScannable(t *testing.T) {
 			table.Left(row)
 			continue
 		}
+		if seen.quiet < 250 || seen.finder > 5 {
+			t.Errorf("%s: the quiet zone has grey %d and the code %d, want black on white: decoders of pictures read what cameras do not", s, seen.quiet, seen.finder)
+		}
 		read := readers.Read(seen.picture)
 		for _, text := range read {
 			if !strings.HasPrefix(text, p.of(s).link+"/c/acme/") {
@@ -170,6 +173,8 @@ type sight struct {
 	module  float64 // device pixels a module
 	whole   bool    // all of it is in the window
 	told    bool    // the page says that it is not, or is too small
+	quiet   uint8   // the darkest grey in the middle of the quiet zone
+	finder  uint8   // the grey of a finder's middle
 }
 
 func newPhotographer(t *testing.T) *photographer {
@@ -261,6 +266,14 @@ func (p *photographer) take(s shot) sight {
 	scale := factor * s.density
 	around := image.Rect(int((x+b[0]-40)*scale), int((y+b[1]-40)*scale), int((x+b[0]+b[2]+40)*scale), int((y+b[1]+b[3]+40)*scale))
 	v.picture = scan.Cut(all, around)
+	side := b[4]
+	grey := func(across, down float64) uint8 { // at a place in modules
+		return all.GrayAt(int((x+b[0])*scale+across*v.module), int((y+b[1])*scale+down*v.module)).Y
+	}
+	v.quiet, v.finder = 255, grey(7.5, 7.5)
+	for at := 2.0; v.whole && at <= side-2; at++ {
+		v.quiet = min(v.quiet, grey(at, 2), grey(at, side-2), grey(2, at), grey(side-2, at))
+	}
 	if p.dir != "" {
 		name := strings.NewReplacer(" ", "-", ",", "", "%", "", "'", "").Replace(s.String()) + ".png"
 		if err := os.WriteFile(filepath.Join(p.dir, name), shown, 0o600); err != nil {
