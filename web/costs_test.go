@@ -69,6 +69,11 @@ func TestCosts(t *testing.T) {
 			digits := strings.Join(strings.Fields(desk.Text("typed-code")), "")
 			phone.Navigate(w.public + "/t/acme")
 			phone.Tap("textbox", "The ten digits on your computer’s screen")
+			// A finger's tap becomes a click, and moves the focus, a moment later.
+			browser.Eval[bool](phone, `new Promise((done) => {
+				const look = () => document.activeElement.id === "code" ? done(true) : setTimeout(look, 20);
+				look();
+			})`)
 			phone.Press(digits)
 			phone.Tap("button", "Continue")
 			agree(phone)
