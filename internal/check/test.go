@@ -14,8 +14,8 @@ import (
 // which says more than being killed at the program's own limit.
 const testLimit = 12 * time.Minute
 
-// atOnce is how many tests of a package run at once: most wait, for a browser or
-// a clock, more than they work. Where the race detector watches they work.
+// atOnce is how many tests of a package run at once: most wait, for a browser,
+// another program or a clock, more than they work.
 const atOnce = 4
 
 // unraced is in what a test says that the race detector's presence skips: in
@@ -24,7 +24,7 @@ const unraced = "not with the race detector"
 
 // test runs all tests and counts them.
 func (c *checker) test(ctx context.Context) verdict {
-	return c.goTest(ctx, []string{"./..."}, "go test -run 'TestName' -shuffle SEED ./package", "-parallel="+strconv.Itoa(atOnce))
+	return c.goTest(ctx, []string{"./..."}, "go test -run 'TestName' -shuffle SEED ./package")
 }
 
 // race runs the tests that drive no browser, and do not take long, once more, watched
@@ -71,7 +71,7 @@ func (c *checker) goTest(ctx context.Context, packages []string, again string, f
 		c.extra["HANDOFF_LONG"] = "1"
 		limit = 0
 	}
-	args := append([]string{"test", "-json", "-shuffle=on", "-vet=off", "-timeout=" + limit.String()}, flags...)
+	args := append([]string{"test", "-json", "-shuffle=on", "-vet=off", "-parallel=" + strconv.Itoa(atOnce), "-timeout=" + limit.String()}, flags...)
 	args = append(args, packages...)
 
 	stop, err := c.startRedis(ctx)
