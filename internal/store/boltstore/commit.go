@@ -3,6 +3,7 @@ package boltstore
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -66,7 +67,14 @@ func (s *Store) enqueue(o *write) error {
 func (s *Store) commitAll() {
 	defer close(s.stopped)
 	for range s.wake {
-		for batch := s.take(); len(batch) > 0; batch = s.take() {
+		for {
+			// Whoever can run now may want to write, too: on few cores a commit costs more
+			// of them than all that leads to it, and a batch of one is the dearest.
+			runtime.Gosched()
+			batch := s.take()
+			if len(batch) == 0 {
+				break
+			}
 			s.commit(batch)
 		}
 	}
