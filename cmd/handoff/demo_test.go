@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/handoff-portal/handoff/internal/phone"
@@ -32,13 +33,25 @@ type world struct {
 	stop                   func() error
 }
 
+// Ports are taken in turn, so that two tests at once never try the same, and from
+// below those that a system gives away (RFC 6335 §6, and lower still where Linux or
+// a sandbox is set to more): a connection of somebody else's may have any of them.
+const (
+	firstPort = 10_000
+	portSlots = 1_500
+)
+
+var portSlot = func() *atomic.Uint32 {
+	turn := new(atomic.Uint32)
+	turn.Store(rand.Uint32N(portSlots)) // processes seldom begin at the same
+	return turn
+}()
+
 // fourPorts finds four free ports in a row.
 func fourPorts(t *testing.T) int {
 	t.Helper()
-	for range 50 {
-		// Below those that the system gives away: a connection of somebody else's may
-		// have any of them.
-		first, free := 20_000+4*rand.IntN(3000), true
+	for range portSlots {
+		first, free := firstPort+4*int(portSlot.Add(1)%portSlots), true
 		for i := 0; i < 4 && free; i++ {
 			ln, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(first+i))
 			if free = err == nil; free {

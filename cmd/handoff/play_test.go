@@ -59,11 +59,14 @@ func (p *player) arrive(at, page string) {
 	p.get(p.display)
 }
 
+// jwt is one of the platform's tokens; an identifier of ours may well begin like it.
+var jwt = regexp.MustCompile(`eyJ[\w-]{6,}\.[\w-]{6,}\.`)
+
 // press presses a button and returns what the page says that it did.
 func (p *player) press(act string) string {
 	p.t.Helper()
 	_, page := p.post(p.at, url.Values{"act": {act}})
-	if strings.Contains(page, p.w.key) || strings.Contains(page, "eyJ") {
+	if strings.Contains(page, p.w.key) || jwt.MatchString(page) {
 		p.t.Errorf("after %q the page holds the partner key or a token", act)
 	}
 	return find(p.t, strings.ReplaceAll(page, "\n", " "), `data-testid="deed">(.*?)</article>`)

@@ -113,7 +113,7 @@ func start(t *testing.T, args ...string) (lines *bufio.Scanner, stop func() erro
 	ended := make(chan error, 1)
 	go func() {
 		err := run(ctx, args, func(string) string { return "" }, streams{strings.NewReader(""), w, t.Output()})
-		w.CloseWithError(io.EOF)
+		w.CloseWithError(err) // the reader is told why nothing more comes
 		ended <- err
 	}()
 	t.Cleanup(cancel)
@@ -136,7 +136,7 @@ func address(t *testing.T, lines *bufio.Scanner, label string) string {
 			}
 		}
 	}
-	t.Fatalf("no line with %q and an address was printed", label)
+	t.Fatalf("no line with %q and an address was printed: %v", label, lines.Err())
 	return ""
 }
 
