@@ -349,7 +349,7 @@ func (m *made) over(s handoff.Store) handoff.Store {
 }
 
 // Create implements handoff.Store.
-func (m *made) Create(ctx context.Context, h handoff.Handoff) error {
+func (m *made) Create(ctx context.Context, h handoff.Handoff) (others bool, err error) {
 	m.mu.Lock()
 	m.ids = append(m.ids, h.ID)
 	m.mu.Unlock()

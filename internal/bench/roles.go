@@ -201,7 +201,7 @@ func createFor(ctx context.Context, s handoff.Store, from int, d time.Duration) 
 	for range connections {
 		callers.Go(func() {
 			for time.Since(begin) < d {
-				if err := s.Create(ctx, rawHandoff(int(count.Add(1)))); err != nil {
+				if _, err := s.Create(ctx, rawHandoff(int(count.Add(1)))); err != nil {
 					faults <- err
 					return
 				}

@@ -66,20 +66,23 @@ func (h Handoff) created(now time.Time) Handoff {
 
 // keep saves a handoff that has begun, and makes room for it.
 func (s *Service) keep(ctx context.Context, h Handoff) (Handoff, error) {
-	h, err := s.save(ctx, h)
+	h, others, err := s.save(ctx, h)
 	if err != nil {
 		return Handoff{}, err
 	}
 	s.notifier.Changed(h)
 	s.witness.Saw(h, 0)
+	if !others {
+		return h, nil
+	}
 	return s.replaceOldest(ctx, h)
 }
 
-// save puts a new handoff into the store. CodeConflict if its request is there.
-func (s *Service) save(ctx context.Context, h Handoff) (Handoff, error) {
-	var err error
+// save puts a new handoff into the store, and tells whether its instance may have
+// others. CodeConflict if its request is there.
+func (s *Service) save(ctx context.Context, h Handoff) (_ Handoff, others bool, err error) {
 	for range 5 {
-		if err = s.store.Create(ctx, h); CodeOf(err) != CodeConflict {
+		if others, err = s.store.Create(ctx, h); CodeOf(err) != CodeConflict {
 			break
 		}
 		if h.Request != nil {
@@ -90,9 +93,9 @@ func (s *Service) save(ctx context.Context, h Handoff) (Handoff, error) {
 		h.SupportRef = newSupportRef() // the only short one among the keys
 	}
 	if err != nil {
-		return h, fmt.Errorf("storing a new handoff: %w", err)
+		return h, false, fmt.Errorf("storing a new handoff: %w", err)
 	}
-	return h, nil
+	return h, others, nil
 }
 
 // replaceOldest ends the oldest of an instance's live handoffs that are too many

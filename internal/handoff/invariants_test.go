@@ -56,13 +56,13 @@ func (e *examined) now(id handoff.ID) handoff.Handoff {
 	return e.latest[id]
 }
 
-func (e *examined) Create(ctx context.Context, h handoff.Handoff) error {
-	err := e.Store.Create(ctx, h)
+func (e *examined) Create(ctx context.Context, h handoff.Handoff) (others bool, err error) {
+	others, err = e.Store.Create(ctx, h)
 	if err == nil {
 		e.keep(h)
 		e.say(h.ID, changeFaults(handoff.Handoff{ID: h.ID, Deadline: h.Deadline}, h, time.Now()))
 	}
-	return err
+	return others, err
 }
 
 func (e *examined) Update(ctx context.Context, id handoff.ID, fn func(handoff.Handoff) (handoff.Handoff, error)) (handoff.Handoff, error) {

@@ -129,7 +129,7 @@ func (s *Service) startOnce(ctx context.Context, h Handoff, j Journey) (Handoff,
 	mine := HashOf(newCapability())
 	h.Work = &Work{By: mine, Until: h.CreatedAt.Add(WorkLease)}
 	h.Deadline = h.freeAt()
-	if h, err = s.save(ctx, h); err != nil {
+	if h, _, err = s.save(ctx, h); err != nil {
 		return Handoff{}, err
 	}
 	ctx = context.WithoutCancel(ctx)

@@ -15,8 +15,11 @@ import (
 // CodeNotFound.
 type Store interface {
 	// Create saves a new handoff. It returns CodeConflict, and saves nothing,
-	// if the ID or one of h.Keys() is taken.
-	Create(ctx context.Context, h Handoff) error
+	// if the ID or one of h.Keys() is taken. others is false only if a look in the
+	// moment of saving, or after it, found no other handoff of the same instance,
+	// not even an ended one: so of several that are made at once, the last is told
+	// of others.
+	Create(ctx context.Context, h Handoff) (others bool, err error)
 
 	// Get returns the handoff with this ID, or CodeNotFound.
 	Get(ctx context.Context, id ID) (Handoff, error)

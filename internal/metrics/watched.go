@@ -20,11 +20,11 @@ func (s *store) took(operation string, began time.Time, err error) {
 }
 
 // Create implements handoff.Store.
-func (s *store) Create(ctx context.Context, h handoff.Handoff) error {
+func (s *store) Create(ctx context.Context, h handoff.Handoff) (others bool, err error) {
 	began := time.Now()
-	err := s.Store.Create(ctx, h)
+	others, err = s.Store.Create(ctx, h)
 	s.took("create", began, err)
-	return err
+	return others, err
 }
 
 // Get implements handoff.Store.

@@ -30,11 +30,11 @@ func (s *store) begin(ctx context.Context, name string, of ...attribute.KeyValue
 }
 
 // Create implements handoff.Store.
-func (s *store) Create(ctx context.Context, h handoff.Handoff) error {
+func (s *store) Create(ctx context.Context, h handoff.Handoff) (others bool, err error) {
 	ctx, span := s.begin(ctx, "store create", idOf(h.ID))
-	err := s.Store.Create(ctx, h)
+	others, err = s.Store.Create(ctx, h)
 	finish(span, err)
-	return err
+	return others, err
 }
 
 // Get implements handoff.Store.

@@ -87,7 +87,7 @@ func TestOtherProcessesHear(t *testing.T) {
 	addr, prefix := redistest.Address(t), redistest.Prefix()
 	one, two := newProcess(t, addr, prefix), newProcess(t, addr, prefix)
 	h := storetest.Handoff(1)
-	if err := one.store.Create(t.Context(), h); err != nil {
+	if _, err := one.store.Create(t.Context(), h); err != nil {
 		t.Fatal(err)
 	}
 	updates := subscribed(t, one, two, h.ID)
@@ -103,7 +103,7 @@ func TestResumes(t *testing.T) {
 	server := redistest.Start(t, redistest.Durable()...)
 	one, two := newProcess(t, server.Addr, "handoff"), newProcess(t, server.Addr, "handoff")
 	h := storetest.Handoff(1)
-	if err := one.store.Create(t.Context(), h); err != nil {
+	if _, err := one.store.Create(t.Context(), h); err != nil {
 		t.Fatal(err)
 	}
 	updates := subscribed(t, one, two, h.ID)

@@ -45,7 +45,7 @@ func held(t *testing.T, s *boltstore.Store) (release func()) {
 func create(t *testing.T, s *boltstore.Store, count int) {
 	t.Helper()
 	for n := range count {
-		if err := s.Create(t.Context(), storetest.Handoff(n)); err != nil {
+		if _, err := s.Create(t.Context(), storetest.Handoff(n)); err != nil {
 			t.Fatalf("Create(%d): %v", n, err)
 		}
 	}
@@ -95,7 +95,7 @@ func TestNothingToSaveIsNoCommit(t *testing.T) {
 	if _, err := s.Update(t.Context(), id, func(h handoff.Handoff) (handoff.Handoff, error) { return h, nil }); err != nil {
 		t.Errorf("Update without a change: %v", err)
 	}
-	if err := s.Create(t.Context(), storetest.Handoff(0)); handoff.CodeOf(err) != handoff.CodeConflict {
+	if _, err := s.Create(t.Context(), storetest.Handoff(0)); handoff.CodeOf(err) != handoff.CodeConflict {
 		t.Errorf("Create(taken) = %v, want code %s", err, handoff.CodeConflict)
 	}
 	if err := s.Delete(t.Context(), storetest.Handoff(1).ID); err != nil {
@@ -219,7 +219,7 @@ func TestClose(t *testing.T) {
 			}
 		})
 		synctest.Wait()
-		if err := s.Create(t.Context(), storetest.Handoff(2)); !errors.Is(err, boltstore.ErrClosed) {
+		if _, err := s.Create(t.Context(), storetest.Handoff(2)); !errors.Is(err, boltstore.ErrClosed) {
 			t.Errorf("Create while closing = %v, want %v", err, boltstore.ErrClosed)
 		}
 		release()

@@ -140,7 +140,7 @@ func TestSpaceIsUsedAgain(t *testing.T) {
 	const kept, rounds = 40, 20
 	var halfway int64
 	for n := range rounds * kept {
-		if err := s.Create(t.Context(), storetest.Handoff(n)); err != nil {
+		if _, err := s.Create(t.Context(), storetest.Handoff(n)); err != nil {
 			t.Fatalf("Create(%d): %v", n, err)
 		}
 		if n >= kept {

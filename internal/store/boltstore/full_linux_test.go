@@ -49,7 +49,7 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("%d creates went well before the file reached %d bytes, want some", saved, limit)
 		}
 		full := sized(saved+1, int(limit)) // no pages that are free can hold it, however they lie
-		if err := s.Create(t.Context(), full); handoff.CodeOf(err) != handoff.CodeStoreUnavailable {
+		if _, err := s.Create(t.Context(), full); handoff.CodeOf(err) != handoff.CodeStoreUnavailable {
 			t.Errorf("Create on a full disk = %v, want code %s", err, handoff.CodeStoreUnavailable)
 		}
 		if _, err := s.Get(t.Context(), full.ID); handoff.CodeOf(err) != handoff.CodeNotFound {
@@ -69,7 +69,7 @@ func TestFullDisk(t *testing.T) {
 			}
 			wantSeq(t, s, n, storetest.Handoff(n).Seq+1)
 		}
-		if err := s.Create(t.Context(), big(saved+1)); err != nil {
+		if _, err := s.Create(t.Context(), big(saved+1)); err != nil {
 			t.Errorf("Create when there is room again: %v", err)
 		}
 	}
@@ -112,11 +112,11 @@ func sized(n, bytes int) handoff.Handoff {
 func fill(t *testing.T, s *boltstore.Store) int {
 	t.Helper()
 	for n := range 1000 {
-		if s.Create(t.Context(), big(n+1)) == nil {
+		if _, err := s.Create(t.Context(), big(n+1)); err == nil {
 			continue
 		}
 		// What an earlier commit freed may come in pieces that suit the next try.
-		if s.Create(t.Context(), big(n+1)) != nil {
+		if _, err := s.Create(t.Context(), big(n+1)); err != nil {
 			return n
 		}
 	}

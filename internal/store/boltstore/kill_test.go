@@ -56,7 +56,7 @@ func child(spec string) error {
 	for w := range writers {
 		go func() {
 			for n := first + w; ; n += writers {
-				if err := s.Create(ctx, storetest.Handoff(n)); err != nil {
+				if _, err := s.Create(ctx, storetest.Handoff(n)); err != nil {
 					faults <- err
 				}
 				fmt.Printf("c %d %d\n", n, storetest.Handoff(n).Seq)

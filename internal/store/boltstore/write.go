@@ -10,22 +10,26 @@ import (
 )
 
 // Create implements handoff.Store.
-func (s *Store) Create(ctx context.Context, h handoff.Handoff) error {
+func (s *Store) Create(ctx context.Context, h handoff.Handoff) (others bool, err error) {
 	rec, err := record.Marshal(h)
 	if err != nil {
-		return err
+		return false, err
 	}
 	is := &stored{handoff: h, due: record.Time(h.DueAt())}
-	return s.write(ctx, func(w *writer) error {
+	err = s.write(ctx, func(w *writer) error {
 		if w.records.Get([]byte(h.ID)) != nil {
 			return handoff.Errorf(handoff.CodeConflict, "there is a handoff with this id already")
 		}
+		of := instancePrefix(h.Partner, h.Instance)
+		first, _ := w.instances.Cursor().Seek(of)
+		others = bytes.HasPrefix(first, of)
 		if err := w.replace(h.ID, nil, is, rec); err != nil {
 			return err
 		}
 		s.known.Remember(rec, h)
 		return nil
 	})
+	return others, err
 }
 
 // Update implements handoff.Store. fn runs in the goroutine that commits, one at

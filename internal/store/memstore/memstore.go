@@ -56,17 +56,18 @@ func New() *Store {
 }
 
 // Create implements handoff.Store.
-func (s *Store) Create(ctx context.Context, h handoff.Handoff) error {
+func (s *Store) Create(ctx context.Context, h handoff.Handoff) (others bool, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return false, err
 	}
 	e := newEntry(h)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.entries[h.ID] != nil {
-		return handoff.Errorf(handoff.CodeConflict, "there is a handoff with this id already")
+		return false, handoff.Errorf(handoff.CodeConflict, "there is a handoff with this id already")
 	}
-	return s.put(e)
+	others = len(s.of[e.owned()]) > 0
+	return others, s.put(e)
 }
 
 // Get implements handoff.Store.

@@ -35,14 +35,14 @@ func TestKeyWithoutARecord(t *testing.T) {
 	if _, err := s.Lookup(t.Context(), key); handoff.CodeOf(err) != handoff.CodeNotFound {
 		t.Errorf("Lookup(key without a record) = %v, want code %s", err, handoff.CodeNotFound)
 	}
-	if err := s.Create(t.Context(), h); handoff.CodeOf(err) != handoff.CodeConflict {
+	if _, err := s.Create(t.Context(), h); handoff.CodeOf(err) != handoff.CodeConflict {
 		t.Errorf("Create(key that another just reserved) = %v, want code %s", err, handoff.CodeConflict)
 	}
 	if _, err := s.Get(t.Context(), h.ID); handoff.CodeOf(err) != handoff.CodeNotFound {
 		t.Errorf("Get(handoff whose Create was refused) = %v, want code %s", err, handoff.CodeNotFound)
 	}
 	pointer(time.Hour)
-	if err := s.Create(t.Context(), h); err != nil {
+	if _, err := s.Create(t.Context(), h); err != nil {
 		t.Errorf("Create(key that another reserved an hour ago and never used) = %v", err)
 	}
 	if got, err := s.Lookup(t.Context(), key); err != nil || got.ID != h.ID {
@@ -56,7 +56,7 @@ func TestEverythingExpires(t *testing.T) {
 	client, prefix := connect(t, redistest.Start(t).Addr), redistest.Prefix()
 	s := redisstore.New(client, redisstore.Options{Prefix: prefix})
 	h := storetest.Handoff(1)
-	if err := s.Create(t.Context(), h); err != nil {
+	if _, err := s.Create(t.Context(), h); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Update(t.Context(), h.ID, add); err != nil {

@@ -42,8 +42,8 @@ local function late() return ARGV[8] ~= '0' and now() > tonumber(ARGV[8]) end
 
 // scripts are what a store asks of Redis.
 type scripts struct {
-	create, update, remove, forget      *redis.Script
-	reserve, release, enlist, strikeOut *redis.Script
+	create, update, remove, forget             *redis.Script
+	reserve, release, enlist, strikeOut, count *redis.Script
 }
 
 func newScripts() scripts {
@@ -102,5 +102,8 @@ if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KE
 return 1`),
 
 		strikeOut: redis.NewScript(`return redis.call('ZREM', KEYS[1], ARGV[1])`),
+
+		// KEYS: a list.
+		count: redis.NewScript(`return redis.call('ZCARD', KEYS[1])`),
 	}
 }

@@ -66,7 +66,7 @@ func TestClusterMovesSlots(t *testing.T) {
 	s := redisstore.New(client, redisstore.Options{})
 	const handoffs, updates = 16, 30
 	for n := range handoffs {
-		if err := s.Create(t.Context(), storetest.Handoff(n)); err != nil {
+		if _, err := s.Create(t.Context(), storetest.Handoff(n)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -147,7 +147,7 @@ func TestSentinelFailsOver(t *testing.T) {
 	s := redisstore.New(client, redisstore.Options{})
 	const handoffs = 8
 	for n := range handoffs {
-		if err := s.Create(t.Context(), storetest.Handoff(n)); err != nil {
+		if _, err := s.Create(t.Context(), storetest.Handoff(n)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -216,7 +216,7 @@ func TestLostAnswer(t *testing.T) {
 	for n := range 20 {
 		h := storetest.Handoff(n)
 		lossy.lose(n%3 == 0)
-		if err := s.Create(t.Context(), h); err != nil {
+		if _, err := s.Create(t.Context(), h); err != nil {
 			t.Fatalf("Create whose answer is lost: %v", err)
 		}
 		for i := range 5 {

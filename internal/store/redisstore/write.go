@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/store/record"
 )
@@ -47,40 +49,41 @@ type saving struct {
 }
 
 // save asks a script, create or update, to save a record.
-func (s *Store) save(ctx context.Context, c call, id handoff.ID, seen string, w saving) (said string, fields []any, err error) {
+func (s *Store) save(script *redis.Script, id handoff.ID, seen string, w saving) call {
 	channel := ""
 	if w.announce {
 		channel = s.Channel()
 	}
-	c.keys = []string{s.recordKey(id), s.dueKey(s.shard(id))}
-	c.args = []any{
+	return call{script, []string{s.recordKey(id), s.dueKey(s.shard(id))}, []any{
 		seen, w.stamp, string(id), w.record, w.due, w.until, max(time.Until(time.Unix(w.until, 0)), time.Hour).Milliseconds(),
 		strconv.FormatInt(w.deadline, 10), channel,
+	}}
+}
+
+// saved reads the answer of such a script.
+func saved(answer any) (said string, fields []any) {
+	parts, _ := answer.([]any)
+	if len(parts) > 0 {
+		said, _ = parts[0].(string)
 	}
-	answers, err := s.run(ctx, true, c)
-	if err != nil {
-		return "", nil, err
+	if len(parts) > 1 {
+		fields, _ = parts[1].([]any)
 	}
-	answer, _ := answers[0].([]any)
-	if len(answer) > 0 {
-		said, _ = answer[0].(string)
-	}
-	if len(answer) > 1 {
-		fields, _ = answer[1].([]any)
-	}
-	return said, fields, nil
+	return said, fields
 }
 
 var errLate = errors.New("the keys were reserved too long ago")
 
-// Create implements handoff.Store.
-func (s *Store) Create(ctx context.Context, h handoff.Handoff) error {
+// Create implements handoff.Store. The others of the instance are counted in the
+// round trip that saves, right after it; in a Cluster their list may be on another
+// server, and there are taken to be some.
+func (s *Store) Create(ctx context.Context, h handoff.Handoff) (others bool, err error) {
 	rec, err := record.Marshal(h)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return false, err
 	}
 	ctx, cancel := finishing(ctx)
 	defer cancel()
@@ -89,23 +92,28 @@ func (s *Store) Create(ctx context.Context, h handoff.Handoff) error {
 	r := s.newReservation(h.ID)
 	if err := r.reserve(ctx, h.Keys(), s.places(h), string(record.Place(h)), until.Sub(now)); err != nil {
 		s.undo(ctx, r)
-		return err
+		return false, err
 	}
-	said, _, err := s.save(ctx, call{script: s.script.create}, h.ID, "", saving{
+	calls := []call{s.save(s.script.create, h.ID, "", saving{
 		stamp: newStamp(), record: rec, due: string(record.Time(h.DueAt())), until: until.Unix(), deadline: r.deadline,
-	})
-	switch {
-	case err != nil:
-		return err // it may be there, so what leads to it stays
-	case said == saidDone:
+	})}
+	if !s.clustered() {
+		calls = append(calls, call{s.script.count, []string{s.instanceKey(h.Partner, h.Instance)}, nil})
+	}
+	answers, err := s.run(ctx, true, calls...)
+	if err != nil {
+		return false, err // it may be there, so what leads to it stays
+	}
+	said, _ := saved(answers[0])
+	if said == saidDone {
 		s.known.Remember(rec, h)
-		return nil
+		return s.clustered() || answers[1] != int64(1), nil
 	}
 	s.undo(ctx, r)
 	if said == saidLate {
-		return unavailable(errLate)
+		return false, unavailable(errLate)
 	}
-	return handoff.Errorf(handoff.CodeConflict, "there is a handoff with this id already")
+	return false, handoff.Errorf(handoff.CodeConflict, "there is a handoff with this id already")
 }
 
 // undo takes back what a refused Create reserved, but for what is of a handoff
@@ -194,11 +202,11 @@ func (s *Store) change(ctx context.Context, r *reservation, was held, next hando
 		}
 		return nil, err
 	}
-	said, fields, err := s.save(ctx, call{script: s.script.update}, next.ID, was.stamp, w)
+	answers, err := s.run(ctx, true, s.save(s.script.update, next.ID, was.stamp, w))
 	if err != nil {
 		return nil, err // it may be saved, so what leads to it stays
 	}
-	switch said {
+	switch said, fields := saved(answers[0]); said {
 	case saidDone:
 		s.known.Remember(rec, next)
 		r.release(ctx, &next)
@@ -213,7 +221,7 @@ func (s *Store) change(ctx context.Context, r *reservation, was held, next hando
 	case saidLate:
 		return nil, unavailable(errLate)
 	}
-	return nil, fmt.Errorf("saving handoff %s: redis answers %q", next.ID, said)
+	return nil, fmt.Errorf("saving handoff %s: redis answers %v", next.ID, answers[0])
 }
 
 // prepare makes lead to next what did not lead to was, and all of it for longer

@@ -70,7 +70,7 @@ func farFuture() time.Time { return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) 
 
 func mustCreate(t testing.TB, s handoff.Store, h handoff.Handoff) {
 	t.Helper()
-	if err := s.Create(t.Context(), h); err != nil {
+	if _, err := s.Create(t.Context(), h); err != nil {
 		t.Fatalf("Create(%s): %v", h.ID, err)
 	}
 }

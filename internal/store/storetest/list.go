@@ -180,7 +180,7 @@ func listNeedleInHaystack(t *testing.T, s handoff.Store) {
 				if n%599 == 0 {
 					h.Terms.Reference = "needle"
 				}
-				if err := s.Create(t.Context(), h); err != nil {
+				if _, err := s.Create(t.Context(), h); err != nil {
 					t.Errorf("Create(%s): %v", h.ID, err)
 				}
 			}

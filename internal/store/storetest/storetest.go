@@ -3,6 +3,8 @@ package storetest
 
 import (
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) handoff.Store) {
 	}{
 		{"CreateAndRead", createAndRead},
 		{"CreateTaken", createTaken},
+		{"CreateTellsOfOthers", createTellsOfOthers},
 		{"NotThere", notThere},
 		{"UpdateSaves", updateSaves},
 		{"UpdateFault", updateFault},
@@ -68,6 +71,42 @@ func createAndRead(t *testing.T, s handoff.Store) {
 	}
 }
 
+// createTellsOfOthers: of those of one instance, also if they are made at once and
+// if all but one have ended, only the first may have been alone.
+func createTellsOfOthers(t *testing.T, s handoff.Store) {
+	of := func(n int) handoff.Handoff {
+		h := Handoff(n)
+		h.Instance = Handoff(0).Instance
+		return h
+	}
+	var alone atomic.Int32
+	create := func(n int) {
+		others, err := s.Create(t.Context(), of(n))
+		if err != nil {
+			t.Errorf("Create(%s): %v", of(n).ID, err)
+		}
+		if !others {
+			alone.Add(1)
+		}
+	}
+	var wg sync.WaitGroup
+	for n := range 16 {
+		wg.Go(func() { create(n) })
+	}
+	wg.Wait()
+	if got := alone.Load(); got > 1 {
+		t.Errorf("%d handoffs of one instance that were made at once were said to be alone, want at most one", got)
+	}
+	alone.Store(0)
+	for n := range 16 {
+		mustUpdate(t, s, of(n).ID, func(h handoff.Handoff) handoff.Handoff { h.Status = handoff.StatusCancelled; return h })
+	}
+	create(16)
+	if alone.Load() > 0 {
+		t.Error("a handoff is said to be alone where others of its instance have ended, want others")
+	}
+}
+
 // createTaken: one new handoff has an ID, another a single key, that is taken.
 func createTaken(t *testing.T, s handoff.Store) {
 	first := Handoff(1)
@@ -75,14 +114,16 @@ func createTaken(t *testing.T, s handoff.Store) {
 
 	sameID := Handoff(2)
 	sameID.ID = first.ID
-	wantCode(t, "Create(handoff with a taken id)", s.Create(t.Context(), sameID), handoff.CodeConflict)
+	_, err := s.Create(t.Context(), sameID)
+	wantCode(t, "Create(handoff with a taken id)", err, handoff.CodeConflict)
 	wantNoKeys(t, s, sameID)
 
 	for i := range first.Codes {
 		sameKey := Handoff(3)
 		sameKey.Codes[len(sameKey.Codes)-1] = first.Codes[i]
-		wantCode(t, "Create(handoff with a taken key)", s.Create(t.Context(), sameKey), handoff.CodeConflict)
-		_, err := s.Get(t.Context(), sameKey.ID)
+		_, err := s.Create(t.Context(), sameKey)
+		wantCode(t, "Create(handoff with a taken key)", err, handoff.CodeConflict)
+		_, err = s.Get(t.Context(), sameKey.ID)
 		wantCode(t, "Get(handoff whose Create was refused)", err, handoff.CodeNotFound)
 		sameKey.Codes = sameKey.Codes[:len(sameKey.Codes)-1]
 		wantNoKeys(t, s, sameKey)

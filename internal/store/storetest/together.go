@@ -18,7 +18,7 @@ func cancelledContext(t *testing.T, s handoff.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, call := range map[string]func() error{
-		"Create": func() error { return s.Create(ctx, Handoff(2)) },
+		"Create": func() error { _, err := s.Create(ctx, Handoff(2)); return err },
 		"Get":    func() error { _, err := s.Get(ctx, want.ID); return err },
 		"Lookup": func() error { _, err := s.Lookup(ctx, want.Keys()[0]); return err },
 		"Update": func() error {
@@ -122,7 +122,7 @@ func onlyOneCreateWins(t *testing.T, s handoff.Store) {
 		wg.Go(func() {
 			h := Handoff(n)
 			h.SupportRef = "SHARED"
-			switch err := s.Create(t.Context(), h); {
+			switch _, err := s.Create(t.Context(), h); {
 			case err == nil:
 				wins.Add(1)
 				winner.Store(int32(n)) //nolint:gosec // small
@@ -153,11 +153,11 @@ func everythingAtOnce(t *testing.T, s handoff.Store) {
 		wg.Go(func() {
 			for i := range each {
 				h := Handoff(g*each + i)
-				if err := s.Create(t.Context(), h); err != nil {
+				if _, err := s.Create(t.Context(), h); err != nil {
 					t.Errorf("Create(%s): %v", h.ID, err)
 					return
 				}
-				if err := s.Create(t.Context(), h); handoff.CodeOf(err) != handoff.CodeConflict {
+				if _, err := s.Create(t.Context(), h); handoff.CodeOf(err) != handoff.CodeConflict {
 					t.Errorf("Create(%s) again = %v, want code %s", h.ID, err, handoff.CodeConflict)
 				}
 				mustAdd(t, s, h.ID)

@@ -62,7 +62,7 @@ func (w *unwritten) watch(all ...handoff.Handoff) {
 }
 
 // Create implements handoff.Store.
-func (w *unwritten) Create(ctx context.Context, h handoff.Handoff) error {
+func (w *unwritten) Create(ctx context.Context, h handoff.Handoff) (others bool, err error) {
 	w.watch(h)
 	return w.Store.Create(ctx, h)
 }
