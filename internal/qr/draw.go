@@ -14,18 +14,33 @@ import (
 // MaxScale is the most pixels a module can have in a PNG.
 const MaxScale = 32
 
-// Path returns the d attribute of an SVG path that draws the dark modules: a line
-// for each run of them in a row, to be drawn with a stroke of width 1 and no fill. A
-// unit is a module, and the quiet zone is counted in: the viewBox is "0 0 Size Size".
-// A line takes half the bytes of a rectangle.
+// Path returns the d attribute of an SVG path that draws the dark modules: the three
+// finder patterns as two rings and a point each, and a line for each run of the others
+// in a row, to be drawn with a stroke of width 1 and no fill. A unit is a module, and
+// the quiet zone is counted in: the viewBox is "0 0 Size Size". A line takes half the
+// bytes of a rectangle.
 func (c Code) Path() string { return string(c.AppendPath(nil)) }
+
+// finder is how many modules wide a finder pattern is (ISO/IEC 18004, 6.3.3).
+const finder = 7
 
 // AppendPath appends what Path returns.
 func (c *Code) AppendPath(b []byte) []byte {
 	p := pen{path: b}
+	far := c.side - finder
+	p.finder(0, 0)
+	p.finder(far, 0)
+	p.finder(0, far)
 	for y := range c.side {
+		from, to := 0, c.side // between the finder patterns
+		if y < finder || y >= far {
+			from = finder
+		}
+		if y < finder {
+			to = far
+		}
 		if c.large == nil {
-			for row, x := c.rows[y], 0; row != 0; {
+			for row, x := c.rows[y]&(1<<to-1)>>from, from; row != 0; {
 				light := bits.TrailingZeros64(row)
 				dark := bits.TrailingZeros64(^(row >> light))
 				p.line(x+light, y, dark)
@@ -34,24 +49,31 @@ func (c *Code) AppendPath(b []byte) []byte {
 			}
 			continue
 		}
-		for x := 0; x < c.side; x++ {
-			from := x
-			for c.dark(x, y) {
+		for x := from; x < to; x++ {
+			begin := x
+			for x < to && c.dark(x, y) {
 				x++
 			}
-			if x > from {
-				p.line(from, y, x-from)
+			if x > begin {
+				p.line(begin, y, x-begin)
 			}
 		}
 	}
 	return p.path
 }
 
-// pen draws lines from left to right and from row to row.
+// pen draws finder patterns, and then lines from left to right and from row to row.
 type pen struct {
 	path []byte
 	x, y int // where it is, but for the half module to a row's middle
 	down bool
+}
+
+// finder draws the finder pattern whose corner is at x, y, through the middles of
+// its outermost modules.
+func (p *pen) finder(x, y int) {
+	p.path = append(appendInt(append(p.path, 'M'), x+Quiet), ".5 "...)
+	p.path = append(appendInt(p.path, y+Quiet), ".5h6v6h-6zm2 2h2v2h-2zm.5 1h1"...)
 }
 
 // line draws n modules from the one at x, y.
