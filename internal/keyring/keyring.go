@@ -8,7 +8,6 @@
 package keyring
 
 import (
-	"crypto/cipher"
 	"crypto/ed25519"
 	"crypto/hkdf"
 	"crypto/rand"
@@ -37,10 +36,14 @@ type Keyring struct {
 	keys []serverKey // newest first, never empty
 
 	// What was derived lately. A page that is shown again and again opens the same
-	// codes and signs the same handoff's frames.
-	sealers *recent.Map[labelled, cipher.AEAD]
-	frames  *recent.Map[framing, []byte]
+	// codes and signs the same handoff's frames. The keys are kept and not the ciphers
+	// made of them, each of which is 1.3 KB.
+	sealKeys  *recent.Map[labelled, derived]
+	frameKeys *recent.Map[framing, derived]
 }
+
+// derived is a key that serves one job.
+type derived [keySize]byte
 
 // labelled is what the key of a seal is derived from, besides the server key with
 // this id; framing is that of a handoff's frames.
@@ -76,7 +79,7 @@ func New(keys []handoff.Secret) (*Keyring, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("no server key is given: at least one is needed")
 	}
-	k := &Keyring{sealers: recent.New[labelled, cipher.AEAD](derivedSize), frames: recent.New[framing, []byte](derivedSize)}
+	k := &Keyring{sealKeys: recent.New[labelled, derived](derivedSize), frameKeys: recent.New[framing, derived](derivedSize)}
 	var faults []error
 	seen := make(map[string]int)
 	for i, text := range keys {

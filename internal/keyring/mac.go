@@ -35,12 +35,12 @@ func (k *Keyring) FrameMAC(keyID string, id handoff.ID, reference handoff.Secret
 	m = binary.BigEndian.AppendUint32(m, 8)
 	m = binary.BigEndian.AppendUint64(m, uint64(frame)) //nolint:gosec // negative ones wrap round, and stay distinct
 	of := framing{keyID, id}
-	frameKey, ok := k.frames.Get(of)
+	frameKey, ok := k.frameKeys.Get(of)
 	if !ok {
-		frameKey = derive(key.frame, []byte(id), frameUse, keySize)
-		k.frames.Put(of, frameKey)
+		frameKey = derived(derive(key.frame, []byte(id), frameUse, keySize))
+		k.frameKeys.Put(of, frameKey)
 	}
-	return encodeFrame(sum(frameKey, m)), true
+	return encodeFrame(sum(frameKey[:], m)), true
 }
 
 // encodeFrame is the first 50 bits of a MAC in Crockford's base 32.

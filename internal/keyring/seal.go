@@ -68,12 +68,12 @@ func (k *Keyring) sealer(s handoff.Sealed) (serverKey, bool) {
 // sealerOf is what seals and opens under a server key and a label.
 func (k *Keyring) sealerOf(key serverKey, l handoff.Label) cipher.AEAD {
 	of := labelled{key.id, l}
-	gcm, ok := k.sealers.Get(of)
+	sealKey, ok := k.sealKeys.Get(of)
 	if !ok {
-		gcm = newGCM(derive(key.seal, nil, string(appendLabel(nil, l)), keySize))
-		k.sealers.Put(of, gcm)
+		sealKey = derived(derive(key.seal, nil, string(appendLabel(nil, l)), keySize))
+		k.sealKeys.Put(of, sealKey)
 	}
-	return gcm
+	return newGCM(sealKey[:])
 }
 
 // underKey is a key that takes both: HKDF extracts with HMAC, keyed by what
