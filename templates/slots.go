@@ -21,6 +21,7 @@ const (
 	slotLinkMade = "link_made" // when it was made
 	slotSMS      = "sms"       // what became of the text message
 	slotEmail    = "email"     // what became of the e-mail
+	slotUnsent   = "unsent"    // of those two, what did not go as it was asked for: told once, too
 	slotTyped    = "typed"     // the ten digits, in groups
 	slotDeepLink = "deep_link" // the deep link, where it is renewed
 )
@@ -66,6 +67,7 @@ func (s State) Slots(p Page) map[string]string {
 	}
 	set(slotSMS, s.SMS.text(p))
 	set(slotEmail, s.Email.text(p))
+	set(slotUnsent, strings.TrimSpace(s.SMS.unsent(p)+" "+s.Email.unsent(p)))
 	set(slotTyped, grouped(s.TypedCode))
 	set(slotDeepLink, s.DeepLink)
 	return slots
@@ -86,6 +88,14 @@ func (s *Sent) text(p Page) string {
 	case SentUnsure:
 	}
 	return p.T.T("other.maybe_sent", "to", s.To)
+}
+
+// unsent is text, of a message that did not go, or may not have.
+func (s *Sent) unsent(p Page) string {
+	if s == nil || s.State != SentFailed && s.State != SentUnsure {
+		return ""
+	}
+	return s.text(p)
 }
 
 // heading is the screen's heading.

@@ -24,7 +24,7 @@ import (
 // of 200 %, at every language there is, and asks one more validator.
 //
 // HANDOFF_SCREENSHOTS names a folder for pictures, as go run ./internal/screens
-// makes them.
+// makes them; HANDOFF_LANGUAGES, such as "fr pt-BR", names all languages besides English.
 func TestEveryState(t *testing.T) {
 	browser.Unwatched(t)
 	t.Parallel()
@@ -65,6 +65,10 @@ func newLooks(t *testing.T) *looks {
 		}
 	}
 	l.langs = []string{"de", "ar"}
+	if only := os.Getenv("HANDOFF_LANGUAGES"); only != "" {
+		l.langs = strings.Fields(only)
+		return l
+	}
 	if !l.long {
 		return l
 	}
@@ -197,18 +201,19 @@ const (
 // 1.4.12 and the text size of 1.4.4 (WCAG 2.2).
 func narrow() []window {
 	return []window{
-		{"320 pixels with text spacing", browser.Size(320, 800, 2), `* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important } p { margin-block-end: 2em !important }`},
-		{"400 %", browser.Size(320, 256, 4), ""},
-		{"320 pixels", browser.Size(320, 800, 2), ""},
-		{"text of 200 %", browser.Size(640, 800, 1), "html { font-size: 200% }"},
+		{name: "320 pixels with text spacing", size: browser.Size(320, 800, 2), style: `* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important } p { margin-block-end: 2em !important }`},
+		{name: "400 %", size: browser.Size(320, 256, 4), pictured: true},
+		{name: "320 pixels", size: browser.Size(320, 800, 2), pictured: true},
+		{name: "text of 200 %", size: browser.Size(640, 800, 1), style: "html { font-size: 200% }"},
 	}
 }
 
 // window is the size of one, and a person's own style in it.
 type window struct {
-	name  string
-	size  browser.Trait
-	style string
+	name     string
+	size     browser.Trait
+	style    string
+	pictured bool
 }
 
 // look examines a view.
@@ -237,7 +242,7 @@ func (l *looks) look(v view, d depth) {
 			v.faults(way.name+", the language menu open", v.at.Unfit())
 			browser.Eval[bool](v.at, `document.querySelector("[data-testid=languages]").open = false`)
 		}
-		l.picture(v, "320", way.name == "320 pixels" && v.lang == "en")
+		l.picture(v, strings.Fields(way.name)[0], way.pictured && v.lang == "en")
 		v.at.Wear("")
 		back()
 	}
@@ -336,6 +341,7 @@ func (l *looks) displays(t *testing.T) {
 			sc.shown(page)
 			panels[panelOf(page)] = true
 			page.WantNoProblems(expectedOf(sc.status)...)
+			s.clock.stop() // looking takes longer than some states last
 			l.look(view{t: t, page: page, at: page, kept: kept, name: "display " + sc.name, lang: "en"}, l.depth("en"))
 			for _, lang := range l.langs {
 				page.Navigate(s.made.DisplayURL + "?lang=" + lang)
@@ -378,6 +384,7 @@ func (l *looks) frames(t *testing.T) {
 			panels[panelOf(frame)] = true
 			frame.WantNoProblems(expectedOf(sc.status)...)
 			page.WantNoProblems(expectedOf(sc.status)...)
+			s.clock.stop()
 			l.look(view{t: t, page: page, at: frame, kept: kept, name: "frame " + sc.name, lang: "en"}, l.inFrame("en"))
 			if !l.long {
 				return // all is as on the display but the room
@@ -403,6 +410,7 @@ func (l *looks) phones(t *testing.T) {
 				phone := l.browser.Phone(t, append([]browser.Trait{browser.ReducedMotion, browser.Agent(iPhone), browser.Languages(lang)}, sc.traits...)...)
 				sc.walk(s, phone)
 				sc.shown(phone)
+				s.clock.stop()
 				return phone
 			}
 			phone := walk("en")

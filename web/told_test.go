@@ -168,4 +168,28 @@ func TestScreenReaderAlone(t *testing.T) {
 			"Your phone is connected", "Continue in the Acme app", "All done",
 		})
 	})
+	t.Run("message", func(t *testing.T) {
+		t.Parallel()
+		p := newTracked(t)
+		w := newWorld(t, brief, func(s *setting) { s.messenger, s.receipts = p, p })
+		s, desk := w.begin(map[string]any{"expiresIn": 86400}), b.Desktop(t)
+		desk.Navigate(s.made.DisplayURL)
+		listen(desk)
+		desk.Use("DisclosureTriangle", "Can’t scan?")
+		desk.Enter("Your mobile number, with its country code", mobile)
+		desk.Press("\r")
+		desk.WaitTold("status", "Being sent to")
+		p.become(w, "sent")
+		desk.WaitTold("paragraph", "Sent to")
+		p.become(w, "undelivered")
+		desk.WaitTold("status", "It couldn’t be sent to")
+		s.scan()
+		desk.WaitTold("status", "The link is open on a phone.")
+		s.desk.post(s.made.DisplayURL+"/reject", nil)
+		desk.WaitTold("heading", "Stopped")
+		wantHeard(t, desk, []string{
+			"Being sent to ••56.", "It couldn’t be sent to ••56. Check it, or use another way.",
+			"The link is open on a phone. Tap Continue there.", "Stopped",
+		})
+	})
 }

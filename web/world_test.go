@@ -119,11 +119,27 @@ type world struct {
 	transport *http.Transport // of people; nil: the usual one
 }
 
-// clock is the portal's and the platform's: real time, put forward by a test.
-type clock struct{ ahead atomic.Int64 }
+// clock is the portal's and the platform's: real time, put forward by a test, until
+// that stops it.
+type clock struct {
+	ahead   atomic.Int64
+	stopped atomic.Pointer[time.Time]
+}
 
-func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) now() time.Time {
+	now := time.Now()
+	if at := c.stopped.Load(); at != nil {
+		now = *at
+	}
+	return now.Add(time.Duration(c.ahead.Load()))
+}
+
 func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
+
+func (c *clock) stop() {
+	now := time.Now()
+	c.stopped.Store(&now)
+}
 
 // logs keeps what was logged.
 type logs struct {

@@ -5,7 +5,7 @@
 //
 // It runs the test that brings every state about and checks it (TestEveryState in
 // package web), so that there is one list of them: in light, dark and forced colours,
-// in Arabic, and 320 pixels wide. screenshots/index.html shows them all.
+// in Arabic, 320 pixels wide, and at 400 %. screenshots/index.html shows them all.
 package main
 
 import (

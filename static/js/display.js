@@ -69,7 +69,10 @@
     for (const el of all("[data-slot]")) {
       const text = slots[el.dataset.slot] || "";
       if ("value" in el) el.value = text;
-      else if (el.textContent !== text) el.textContent = text;
+      else if (el.textContent !== text) {
+        el.textContent = text;
+        if (text && (slots.unsent || "").includes(text)) speak(text); // perhaps long after it was asked for
+      }
     }
     for (const el of all("[data-when]")) el.hidden = !slots[el.dataset.when];
     for (const el of all("[data-unless]")) el.hidden = !!slots[el.dataset.unless];
