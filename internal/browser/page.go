@@ -258,7 +258,7 @@ func (p *Page) inside(found target.ID) *Page {
 	seen := &problems{}
 	ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithTargetID(found), chromedp.WithDetachOnCancel(), chromedp.WithListener(seen.take))
 	p.t.Cleanup(cancel)
-	if err := chromedp.Do(ctx, chromedp.Func(p.person.touch), chromedp.Func(watch)); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Func(p.person.touch), chromedp.Func(p.person.prefer), chromedp.Func(watch)); err != nil {
 		p.t.Fatalf("attaching to a frame: %v", err)
 	}
 	return &Page{t: p.t, ctx: ctx, person: p.person, problems: seen, frame: true}
