@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/chromedp/cdproto"
@@ -48,8 +50,9 @@ func do[T any](p *Page, what string, action chromedp.Action[T]) T {
 // one just then.
 func movedOn(err error) bool {
 	var refused *cdproto.Error
-	return errors.As(err, &refused) &&
-		(strings.HasPrefix(refused.Message, "Cannot find context") || strings.HasPrefix(refused.Message, "Inspected target navigated"))
+	return errors.As(err, &refused) && slices.ContainsFunc(
+		[]string{"Cannot find context", "Inspected target navigated", "Not attached to an active page"},
+		func(gone string) bool { return strings.HasPrefix(refused.Message, gone) })
 }
 
 // testID selects an element by its data-testid. The name may have any
@@ -258,7 +261,9 @@ func (p *Page) inside(found target.ID) *Page {
 	seen := &problems{}
 	ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithTargetID(found), chromedp.WithDetachOnCancel(), chromedp.WithListener(seen.take))
 	p.t.Cleanup(cancel)
-	if err := chromedp.Do(ctx, chromedp.Func(p.person.touch), chromedp.Func(p.person.prefer), chromedp.Func(watch)); err != nil {
+	within := person{mobile: p.person.mobile, features: maps.Clone(p.person.features)}
+	delete(within.features, "prefers-color-scheme") // a frame's is that of the page around it
+	if err := chromedp.Do(ctx, chromedp.Func(within.touch), chromedp.Func(within.prefer), chromedp.Func(watch)); err != nil {
 		p.t.Fatalf("attaching to a frame: %v", err)
 	}
 	return &Page{t: p.t, ctx: ctx, person: p.person, problems: seen, frame: true}
