@@ -86,6 +86,7 @@ type setting struct {
 	after        *world // the same, after that one was stopped: on its store and address
 	collector    string // where spans go; empty: there are none
 	parents      bool   // proxies write their own traceparent
+	cable        *cable // to go over between people and the portal
 }
 
 // world is a portal with everything around it: the stand-in platform behind a
@@ -264,6 +265,12 @@ func newWorld(t testing.TB, change ...func(*setting)) *world {
 	}
 	w.listen = listener.Addr().String()
 	_, port, _ := net.SplitHostPort(w.listen)
+	if s.cable != nil {
+		s.cable.serve(w.listen)
+		w.transport = s.cable.around() // browsers go over it, the test's own people do not
+		t.Cleanup(w.transport.CloseIdleConnections)
+		_, port, _ = net.SplitHostPort(s.cable.listener.Addr().String())
+	}
 	switch {
 	case s.https:
 		w.public, w.link = "https://go.example.com", "https://link.example.com"

@@ -55,7 +55,9 @@ type Reporter interface {
 // Browser is one headless Chromium. It lives until the test that started it
 // ends.
 type Browser struct {
-	ctx context.Context // of chromedp: it is the browser's handle
+	ctx     context.Context // of chromedp: it is the browser's handle
+	launch  launch
+	profile string // a folder; empty: the driver's own
 }
 
 // Setting changes how a Browser starts.
@@ -65,6 +67,7 @@ type launch struct {
 	hosts   []string // rules for --host-resolver-rules
 	refused string   // cookie settings of the profile, as JSON members
 	agent   string
+	kept    bool
 }
 
 // MapHost makes the browser reach host, such as link.example, at address, such
@@ -105,16 +108,21 @@ func New(t Reporter, settings ...Setting) *Browser {
 	for _, set := range settings {
 		set(&l)
 	}
+	profile, err := l.profile(t)
+	if err != nil {
+		t.Fatalf("browser: %v", err)
+	}
+	return start(t, l, profile)
+}
+
+func start(t Reporter, l launch, profile string) *Browser {
+	t.Helper()
 	path, err := l.program()
 	if err != nil {
 		if inCI() {
 			t.Fatalf("browser: %v", err)
 		}
 		t.Skipf("browser: %v", err)
-	}
-	profile, err := l.profile(t)
-	if err != nil {
-		t.Fatalf("browser: %v", err)
 	}
 	// Not the test's own context: that ends before the test's cleanups do, and
 	// those may want a last look at a page.
@@ -127,7 +135,7 @@ func New(t Reporter, settings ...Setting) *Browser {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("browser: starting %s: %v", path, err)
 	}
-	return &Browser{ctx: ctx}
+	return &Browser{ctx: ctx, launch: l, profile: profile}
 }
 
 // Unwatched skips a test where the race detector watches: the browser's driver
@@ -163,10 +171,10 @@ func (l launch) flags(path, profile string) []chromedp.ExecAllocatorOption {
 	return options
 }
 
-// profile writes the settings of a person who refuses cookies, if that is asked
-// for, and returns their folder.
+// profile makes a folder for what the browser keeps, if that is asked for, and in it
+// the settings of a person who refuses cookies.
 func (l launch) profile(t Reporter) (string, error) {
-	if l.refused == "" {
+	if l.refused == "" && !l.kept {
 		return "", nil
 	}
 	dir, err := os.MkdirTemp("", "handoff-browser-")
@@ -174,6 +182,9 @@ func (l launch) profile(t Reporter) (string, error) {
 		return "", fmt.Errorf("making a profile: %w", err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // temporary: the system clears it otherwise
+	if l.kept {
+		return dir, nil
+	}
 	if err := os.Mkdir(filepath.Join(dir, "Default"), 0o700); err != nil {
 		return "", fmt.Errorf("making a profile: %w", err)
 	}

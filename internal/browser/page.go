@@ -23,7 +23,8 @@ type Page struct {
 	ctx      context.Context // of chromedp: it is the page's handle
 	person   *person
 	problems *problems
-	frame    bool // not a tab, but a frame in one
+	frame    bool     // not a tab, but a frame in one
+	browser  *Browser // if it was started with Kept
 	spent    spent
 }
 

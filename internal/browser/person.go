@@ -91,11 +91,16 @@ func (b *Browser) Phone(t Reporter, traits ...Trait) *Page {
 	}, traits)
 }
 
-// person opens an empty page in a browser context of its own.
+// person opens an empty page of a person who is not in any other.
 func (b *Browser) person(t Reporter, p *person, traits []Trait) *Page {
 	t.Helper()
 	for _, trait := range traits {
 		trait(p)
+	}
+	if b.launch.kept { // a context of one's own is never written down
+		page := open(t, b.ctx, p)
+		page.browser = b
+		return page
 	}
 	return open(t, b.ctx, p, chromedp.WithNewBrowserContext())
 }

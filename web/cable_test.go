@@ -1,0 +1,115 @@
+package web_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+)
+
+// cable is what lies between people and the portal: every connection goes over it, and
+// it can be cut.
+type cable struct {
+	listener net.Listener
+	to       string // the portal's own address
+
+	mu    sync.Mutex
+	down  bool              // guarded by mu
+	conns map[net.Conn]bool // guarded by mu: both ends of every connection
+}
+
+func newCable(t *testing.T) *cable {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &cable{listener: listener, conns: map[net.Conn]bool{}}
+	t.Cleanup(func() {
+		_ = listener.Close()
+		l.cut()
+	})
+	return l
+}
+
+// serve begins to pass connections on.
+func (l *cable) serve(to string) {
+	l.to = to
+	go func() {
+		for {
+			conn, err := l.listener.Accept()
+			if err != nil {
+				return
+			}
+			go l.pass(conn)
+		}
+	}()
+}
+
+// around is a way to the portal that is never cut.
+func (l *cable) around() *http.Transport {
+	return &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, l.to)
+	}}
+}
+
+func (l *cable) pass(from net.Conn) {
+	to, err := net.Dial("tcp", l.to) //nolint:noctx // it ends with its other end
+	if err != nil {
+		_ = from.Close()
+		return
+	}
+	if !l.keep(from, to) {
+		return
+	}
+	var both sync.WaitGroup
+	for _, way := range [][2]net.Conn{{from, to}, {to, from}} {
+		both.Go(func() {
+			_, _ = io.Copy(way[0], way[1])
+			_ = way[0].Close()
+		})
+	}
+	both.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.conns, from)
+	delete(l.conns, to)
+}
+
+func (l *cable) keep(conns ...net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, conn := range conns {
+		if l.down {
+			_ = conn.Close()
+		} else {
+			l.conns[conn] = true
+		}
+	}
+	return !l.down
+}
+
+// drop ends all that goes over the cable. What comes next gets through.
+func (l *cable) drop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for conn := range l.conns {
+		_ = conn.Close()
+	}
+}
+
+// cut lets nothing through, until mend.
+func (l *cable) cut() {
+	l.mu.Lock()
+	l.down = true
+	l.mu.Unlock()
+	l.drop()
+}
+
+func (l *cable) mend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.down = false
+}
