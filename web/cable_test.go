@@ -56,7 +56,7 @@ func (l *cable) around() *http.Transport {
 }
 
 func (l *cable) pass(from net.Conn) {
-	to, err := net.Dial("tcp", l.to) //nolint:noctx // it ends with its other end
+	to, err := net.Dial("tcp", l.to)
 	if err != nil {
 		_ = from.Close()
 		return
