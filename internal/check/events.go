@@ -107,6 +107,9 @@ func (r *testReader) endTest(e event) {
 	case "fail":
 		r.tally.failed++
 		r.tally.failures = append(r.tally.failures, e.key())
+		if !strings.Contains(e.Test, "/") {
+			r.tally.tops = append(r.tally.tops, top{e.Package, e.Test})
+		}
 		r.failedIn[e.Package] = true
 		fmt.Fprint(r.out, strings.Join(said, ""))
 	case "skip":

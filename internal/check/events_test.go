@@ -42,7 +42,7 @@ func TestTallyRead(t *testing.T) {
 {"Action":"output","Package":"p","Output":"FAIL\tp\t0.1s\n"}
 {"Action":"fail","Package":"p"}
 `,
-			want:   tally{failed: 2, failures: []string{"p.TestA/sub", "p.TestA"}},
+			want:   tally{failed: 2, failures: []string{"p.TestA/sub", "p.TestA"}, tops: []top{{"p", "TestA"}}},
 			prints: []string{"F(1) = 2, want 3", "-test.shuffle 17", "FAIL\tp\t0.1s"},
 		},
 		{
@@ -94,7 +94,7 @@ func TestTallyRead(t *testing.T) {
 {"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:3: not today\n"}
 {"Action":"skip","Package":"p","Test":"TestA"}
 `,
-			want:   tally{failed: 1, failures: []string{"p.TestA"}},
+			want:   tally{failed: 1, failures: []string{"p.TestA"}, tops: []top{{"p", "TestA"}}},
 			prints: []string{"DATA RACE"},
 		},
 		{
@@ -108,7 +108,7 @@ func TestTallyRead(t *testing.T) {
 			var got tally
 			var out bytes.Buffer
 			got.read(strings.NewReader(test.events), &out)
-			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(tally{})); diff != "" {
+			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(tally{}, top{})); diff != "" {
 				t.Errorf("read counted otherwise (-want +got):\n%s", diff)
 			}
 			for _, want := range test.prints {

@@ -19,8 +19,15 @@ type result struct {
 type tally struct {
 	passed, failed int
 	failures       []string // names of failed tests and packages
+	tops           []top    // the failed tests that are no part of another
+	wavered        []string // names of tests that failed, and passed by themselves
 	skips          []string // names and reasons of skipped tests
 }
+
+// top is a test of a package.
+type top struct{ pkg, test string }
+
+func (t top) String() string { return t.pkg + "." + t.test }
 
 // String names a status as the report prints it.
 func (s status) String() string {
@@ -50,6 +57,7 @@ func report(out io.Writer, results []result) int {
 	_ = table.Flush() // the writer below it reports its own faults, if it has any
 
 	printSkips(out, results)
+	printWavered(out, results)
 	printFailures(out, results)
 
 	good, bad := count(results)
@@ -117,6 +125,19 @@ func printSkips(out io.Writer, results []result) {
 		if r.verdict.tests != nil {
 			for _, s := range r.verdict.tests.skips {
 				lines = append(lines, "SKIPPED test "+s)
+			}
+		}
+	}
+	printBlock(out, lines)
+}
+
+// printWavered names the tests that did not fail twice, so that somebody mends them.
+func printWavered(out io.Writer, results []result) {
+	var lines []string
+	for _, r := range results {
+		if r.verdict.tests != nil {
+			for _, w := range r.verdict.tests.wavered {
+				lines = append(lines, "FLAKY test "+w+": failed among all the others, passed by itself; what it said stands above")
 			}
 		}
 	}
