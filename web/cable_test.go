@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -16,8 +17,8 @@ type cable struct {
 	to       string // the portal's own address
 
 	mu    sync.Mutex
-	down  bool              // guarded by mu
-	conns map[net.Conn]bool // guarded by mu: both ends of every connection
+	down  bool                      // guarded by mu
+	conns map[net.Conn]*atomic.Bool // guarded by mu: both ends of every connection; true: it is mute
 }
 
 func newCable(t *testing.T) *cable {
@@ -26,7 +27,7 @@ func newCable(t *testing.T) *cable {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &cable{listener: listener, conns: map[net.Conn]bool{}}
+	l := &cable{listener: listener, conns: map[net.Conn]*atomic.Bool{}}
 	t.Cleanup(func() {
 		_ = listener.Close()
 		l.cut()
@@ -61,13 +62,14 @@ func (l *cable) pass(from net.Conn) {
 		_ = from.Close()
 		return
 	}
-	if !l.keep(from, to) {
+	mute := new(atomic.Bool)
+	if !l.keep(mute, from, to) {
 		return
 	}
 	var both sync.WaitGroup
 	for _, way := range [][2]net.Conn{{from, to}, {to, from}} {
 		both.Go(func() {
-			_, _ = io.Copy(way[0], way[1])
+			_, _ = io.Copy(muted{way[0], mute}, way[1])
 			_ = way[0].Close()
 		})
 	}
@@ -78,14 +80,28 @@ func (l *cable) pass(from net.Conn) {
 	delete(l.conns, to)
 }
 
-func (l *cable) keep(conns ...net.Conn) bool {
+// muted is one end of a connection, which nothing reaches any more once it is mute.
+type muted struct {
+	net.Conn
+
+	mute *atomic.Bool
+}
+
+func (m muted) Write(b []byte) (int, error) {
+	if m.mute.Load() {
+		return len(b), nil
+	}
+	return m.Conn.Write(b)
+}
+
+func (l *cable) keep(mute *atomic.Bool, conns ...net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, conn := range conns {
 		if l.down {
 			_ = conn.Close()
 		} else {
-			l.conns[conn] = true
+			l.conns[conn] = mute
 		}
 	}
 	return !l.down
@@ -97,6 +113,16 @@ func (l *cable) drop() {
 	defer l.mu.Unlock()
 	for conn := range l.conns {
 		_ = conn.Close()
+	}
+}
+
+// forget keeps all connections open and passes nothing on of them, as a router does
+// that was started anew. What comes next gets through.
+func (l *cable) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, mute := range l.conns {
+		mute.Store(true)
 	}
 }
 

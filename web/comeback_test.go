@@ -14,7 +14,7 @@ import (
 type mishap func(l *cable, desk, phone *browser.Page, meanwhile func()) (from time.Time, desk2, phone2 *browser.Page)
 
 // TestComesBack: after a reload, a crash of the page or of all of the browser, sleep,
-// a cut network and a cut stream both screens show the step that is the present one by
+// a cut network and a cut or dead stream both screens show the step that is the present one by
 // then, in the time that is logged.
 func TestComesBack(t *testing.T) {
 	t.Parallel()
@@ -59,6 +59,12 @@ func TestComesBack(t *testing.T) {
 		},
 		"stream dropped": func(l *cable, desk, phone *browser.Page, meanwhile func()) (time.Time, *browser.Page, *browser.Page) {
 			l.drop()
+			meanwhile()
+			return time.Now(), desk, phone
+		},
+		// Nothing tells a page of this but the silence: it is noticed after 32 s.
+		"stream dead": func(l *cable, desk, phone *browser.Page, meanwhile func()) (time.Time, *browser.Page, *browser.Page) {
+			l.forget()
 			meanwhile()
 			return time.Now(), desk, phone
 		},

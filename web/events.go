@@ -120,6 +120,6 @@ func frameEvent(code string, n int64) []byte {
 	return fmt.Appendf(nil, "event: frame\ndata: {\"code\":%q,\"frame\":%d}\n\n", code, n)
 }
 
-func stillHere() []byte { return []byte(": still here\n\n") }
+func stillHere() []byte { return []byte("data\n\n") }
 
 func byeEvent() []byte { return []byte("event: bye\ndata: {}\n\n") }

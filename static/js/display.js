@@ -147,6 +147,7 @@
   let timer;
   let fails = 0;
   let refused = 0;
+  let heard = 0;
 
   const stop = () => {
     clearTimeout(timer);
@@ -163,7 +164,11 @@
     stop();
     if (ended) return;
     source = new EventSource(base + "/events");
+    const hear = () => (heard = Date.now());
+    hear();
+    source.addEventListener("message", hear); // every 15 s: it is still there
     source.addEventListener("state", (e) => {
+      hear();
       online();
       refused = 0;
       apply(JSON.parse(e.data));
@@ -224,6 +229,8 @@
   const slept = () => Date.now() - awake > 5000;
   setInterval(() => {
     if (slept() && !document.hidden) wake();
+    // A stream that says nothing any more is dead, though nobody said so.
+    else if (source && Date.now() - heard > 32000 && !document.hidden) later(0);
     awake = Date.now();
   }, 1000);
   window.addEventListener("online", wake);
