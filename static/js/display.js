@@ -147,7 +147,7 @@
   let timer;
   let fails = 0;
   let refused = 0;
-  let heard = 0;
+  let heard;
 
   const stop = () => {
     clearTimeout(timer);
@@ -164,11 +164,8 @@
     stop();
     if (ended) return;
     source = new EventSource(base + "/events");
-    const hear = () => (heard = Date.now());
-    hear();
-    source.addEventListener("message", hear); // every 15 s: it is still there
+    (source.onmessage = () => (heard = Date.now()))(); // and every 15 s: it is still there
     source.addEventListener("state", (e) => {
-      hear();
       online();
       refused = 0;
       apply(JSON.parse(e.data));

@@ -11,7 +11,7 @@
   let timer;
   let fails = 0;
   let refused = 0;
-  let heard = 0;
+  let heard;
   let leaving = false;
 
   // Without a network a reload would put the browser's own page in our place.
@@ -57,11 +57,8 @@
   const follow = () => {
     if (source) source.close();
     source = new EventSource(base + "/events");
-    const hear = () => (heard = Date.now());
-    hear();
-    source.addEventListener("message", hear);
+    (source.onmessage = () => (heard = Date.now()))();
     source.addEventListener("state", (e) => {
-      hear();
       refused = 0;
       moved(JSON.parse(e.data));
     });
@@ -91,8 +88,8 @@
     const slept = () => Date.now() - awake > 5000;
     setInterval(() => {
       if (slept() && !document.hidden) wake();
-      else if (source && Date.now() - heard > 32000 && !document.hidden) source.onerror(); // as on the computer
       awake = Date.now();
+      if (source && awake - heard > 32e3 && !document.hidden) source.onerror(); // as on the computer
     }, 1000);
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) return;
