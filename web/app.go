@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -29,7 +30,7 @@ type claimRequest struct {
 	} `json:"deviceInfo"`
 }
 
-// maxDeviceName bounds what an app may call its device, in bytes.
+// maxDeviceName bounds what an app may call its device, in characters.
 const maxDeviceName = 100
 
 type claimAnswer struct {
@@ -57,8 +58,8 @@ func (a *appAPI) claim(c echo.Context) error {
 		return err
 	}
 	var f faults
-	if len(r.DeviceInfo.DeviceName) > maxDeviceName {
-		f.add("/deviceInfo/deviceName", "at most %d bytes", maxDeviceName)
+	if utf8.RuneCountInString(r.DeviceInfo.DeviceName) > maxDeviceName {
+		f.add("/deviceInfo/deviceName", "at most %d characters", maxDeviceName)
 	}
 	class := handoff.Class(r.DeviceInfo.DeviceType)
 	switch class {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -101,7 +102,7 @@ func (r createRequest) handoff(p *partner.Partner, frame time.Duration, m Messen
 	app, ok := p.App(handoff.AppID(r.App))
 	if !ok {
 		f.add("/app", "no such app: %s", appIDs(p))
-		return n, f.err()
+		app, _ = p.App("") // to look at all the rest
 	}
 	n.App = app.ID
 	n.Terms = handoff.Terms{
@@ -157,7 +158,7 @@ func (r createRequest) contact(m Messenger, f *faults) []handoff.Recipient {
 	return all
 }
 
-func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
+func isControl(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) }
 
 func appIDs(p *partner.Partner) string {
 	ids := make([]string, len(p.Apps))

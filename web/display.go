@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -228,13 +229,18 @@ func returnURL(h handoff.Handoff) string {
 	if err != nil {
 		return "" // it was checked when the handoff was created
 	}
-	q := u.Query()
-	q.Set("handoff", string(h.ID))
-	q.Set("status", string(h.Status))
+	ours := []string{"handoff=" + url.QueryEscape(string(h.ID)), "status=" + url.QueryEscape(string(h.Status))}
 	if h.Cause == handoff.CauseNoPhone {
-		q.Set("reason", string(h.Cause))
+		ours = append(ours, "reason="+url.QueryEscape(string(h.Cause)))
 	}
-	u.RawQuery = q.Encode()
+	// What the partner wrote stays as it is, whatever it takes for a query; only of a
+	// name that is ours there is never a second one.
+	query := slices.DeleteFunc(strings.Split(u.RawQuery, "&"), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		name, _ = url.QueryUnescape(name)
+		return pair == "" || slices.ContainsFunc(ours, func(o string) bool { return strings.HasPrefix(o, name+"=") })
+	})
+	u.RawQuery = strings.Join(append(query, ours...), "&")
 	return u.String()
 }
 

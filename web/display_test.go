@@ -373,6 +373,12 @@ func TestNoPhone(t *testing.T) {
 	if got := back.Query().Encode(); got != want.Encode() {
 		t.Errorf("the way back has %s, want %s", got, want.Encode())
 	}
+	// The query is the partner's, also where it is no list of pairs; a name that is ours is there once.
+	odd := w.begin(map[string]any{"returnUrl": "http://localhost:8999/done?b;c&a=%zz&handoff=mine&%73tatus=x&flag&x=1+2%20"})
+	odd.desk.press(odd.open(), "action-cancel").wantPanel(t, http.StatusOK, "panel-cancelled")
+	if got, want := odd.status().ReturnURL, "http://localhost:8999/done?b;c&a=%zz&flag&x=1+2%20&handoff="+odd.made.ID+"&status=cancelled"; got != want {
+		t.Errorf("the way back is %s, want %s", got, want)
+	}
 	if h := w.get(s.made.ID); h.Reason == nil || *h.Reason != "no_phone" {
 		t.Errorf("reason = %v, want no_phone", h.Reason)
 	}

@@ -180,6 +180,9 @@ func (s *site) sendProblem(c echo.Context, e *handoff.Error, o outcome) error {
 	if code == handoff.CodeInternal {
 		p.Detail = ""
 	}
+	if code == handoff.CodeInvalid && len(e.Fields) == 0 { // promised with this code, also where nothing in the body is at fault
+		p.Errors = []problemField{{Detail: e.Detail}}
+	}
 	for _, f := range e.Fields {
 		p.Errors = append(p.Errors, problemField{Pointer: f.Pointer, Detail: f.Detail})
 	}

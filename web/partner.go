@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -113,6 +114,9 @@ func (a *partnerAPI) addLink(c echo.Context) error {
 func (a *partnerAPI) list(c echo.Context) error {
 	var f faults
 	q := handoff.Query{Partner: caller(c).ID, Reference: c.QueryParam("reference"), Cursor: c.QueryParam("cursor"), Limit: 50}
+	if _, err := url.ParseQuery(c.Request().URL.RawQuery); err != nil { // else what cannot be read is left out, and with it a filter
+		f.add("", "the query cannot be read")
+	}
 	for name, values := range c.QueryParams() {
 		if len(values) > 1 {
 			f.add("/"+name, "given twice")
@@ -144,6 +148,10 @@ func (a *partnerAPI) list(c echo.Context) error {
 		return err
 	}
 	page, err := a.handoffs.List(c.Request().Context(), q)
+	if handoff.CodeOf(err) == handoff.CodeInvalid {
+		f.check("/cursor", err)
+		return f.err()
+	}
 	if err != nil {
 		return err
 	}

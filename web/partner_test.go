@@ -63,6 +63,9 @@ func TestCreateFaults(t *testing.T) {
 		{`{` + id + `,"locale":"x y"}`, "/locale"},
 		{`{` + id + `,"label":"` + strings.Repeat("é", 81) + `"}`, "/label"},
 		{`{` + id + `,"label":"a\nb"}`, "/label"},
+		{`{` + id + `,"label":"a\u0085b"}`, "/label"},
+		{`{` + id + `,"reference":"a\u2028b"}`, "/reference"},
+		{`{` + id + `,"app":"second","expiresIn":1}`, "/app /expiresIn"},
 		{`{` + id + `,"reference":"` + strings.Repeat("x", 201) + `"}`, "/reference"},
 		{`{` + id + `,"confirmation":"never"}`, "/confirmation"},
 		{`{` + id + `,"confirmation":"sometimes"}`, "/confirmation"},
@@ -156,6 +159,11 @@ func TestBodiesAndKeys(t *testing.T) {
 	w.raw(http.MethodPost, "/v1/handoffs", "", func(r *http.Request) { // of a length nobody tells
 		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(huge)), -1
 	}).wantProblem(t, http.StatusRequestEntityTooLarge, handoff.CodePayloadTooLarge)
+	exact := body[:len(body)-1] + strings.Repeat(" ", 64<<10-len(body)) + "}"
+	if a := w.raw(http.MethodPost, "/v1/handoffs", exact); a.StatusCode != http.StatusCreated {
+		t.Errorf("with 64 KB to the byte: %d, want 201", a.StatusCode)
+	}
+	w.raw(http.MethodPost, "/v1/handoffs", exact+" ").wantProblem(t, http.StatusRequestEntityTooLarge, handoff.CodePayloadTooLarge)
 	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""} {
 		w.raw(http.MethodPost, "/v1/handoffs", body, set("Content-Type", kind)).wantProblem(t, http.StatusUnsupportedMediaType, handoff.CodeUnsupportedMedia)
 	}
@@ -336,7 +344,9 @@ func TestList(t *testing.T) {
 			t.Errorf("GET %s: errors = %+v, want one at %s", query, p.Errors, pointer)
 		}
 	}
-	w.raw(http.MethodGet, "/v1/handoffs?cursor=%22%00", "").wantProblem(t, http.StatusBadRequest, handoff.CodeInvalid)
+	for _, query := range []string{"cursor=%22%00", "status=created&%zz", "status=created;limit=1"} {
+		w.raw(http.MethodGet, "/v1/handoffs?"+query, "").wantProblem(t, http.StatusBadRequest, handoff.CodeInvalid)
+	}
 }
 
 func TestEndsHappenOnce(t *testing.T) {

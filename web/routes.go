@@ -24,7 +24,7 @@ func addRoutes(e *echo.Echo, s *site, frame time.Duration, association applink.A
 	e.Use(s.logRequests, s.recoverPanics, s.knownHosts)
 
 	// Partner API: JSON in, JSON or problem+json out.
-	v1 := e.Group("/v1", answersJSON, middleware.BodyLimit("64K"), s.publicHost)
+	v1 := e.Group("/v1", answersJSON, middleware.BodyLimit("64KiB"), s.publicHost)
 	v1.POST("/handoffs", api.create, api.authenticate, s.limitCreates)
 	v1.GET("/handoffs", api.list, api.authenticate)
 	v1.GET("/handoffs/:id", api.show, api.authenticate)
@@ -35,7 +35,7 @@ func addRoutes(e *echo.Echo, s *site, frame time.Duration, association applink.A
 	v1.GET("/jwks.json", api.keys)
 
 	// App API: the same, without a key, on both hosts.
-	native := e.Group("/v1", answersJSON, middleware.BodyLimit("64K"), s.limitUnknown)
+	native := e.Group("/v1", answersJSON, middleware.BodyLimit("64KiB"), s.limitUnknown)
 	native.POST("/claims", app.claim, s.limitClaims)
 	native.POST("/claims/:claim/token", app.token)
 	native.POST("/claims/:claim/reject", app.reject)
@@ -43,7 +43,7 @@ func addRoutes(e *echo.Echo, s *site, frame time.Duration, association applink.A
 	native.POST("/reports/:report", app.report)
 
 	// The display, framed by its partner's page or top level.
-	d := e.Group("/h/:key", s.publicHost, browsersOnly, middleware.BodyLimit("16K"), framedHeaders(s), s.limitPages, wholeForm, s.limitUnknown)
+	d := e.Group("/h/:key", s.publicHost, browsersOnly, middleware.BodyLimit("16KiB"), framedHeaders(s), s.limitPages, wholeForm, s.limitUnknown)
 	d.GET("", desk.show, s.examined)
 	d.GET("/events", desk.follow, s.examined)
 	d.GET("/status", desk.status)
@@ -62,7 +62,7 @@ func addRoutes(e *echo.Echo, s *site, frame time.Duration, association applink.A
 
 	// The phone's pages, never framed. On the link host, only what an app claims
 	// is answered, by sending a browser to the public one.
-	p := e.Group("", browsersOnly, middleware.BodyLimit("16K"), pageHeaders(s), s.limitPages, notFramed, wholeForm, s.limitUnknown)
+	p := e.Group("", browsersOnly, middleware.BodyLimit("16KiB"), pageHeaders(s), s.limitPages, notFramed, wholeForm, s.limitUnknown)
 	look := []string{"GET", "HEAD"} // programs that examine links begin with HEAD
 	p.Match(look, "/c/:partner/:code", phone.land, s.sendToPublic, s.guesses)
 	p.POST("/c/:partner/:code", phone.claim, s.publicHost, s.limitClaims, s.guesses)
@@ -83,7 +83,7 @@ func addRoutes(e *echo.Echo, s *site, frame time.Duration, association applink.A
 	docs.Mount(e.Group("/docs", s.publicHost, browsersOnly, guideHeaders(s), s.limitPages, notFramed))
 
 	// What browsers tell of our pages' policy.
-	e.POST(reportsPath, told.take, s.publicHost, middleware.BodyLimit("16K"), s.limitPages, fileHeaders)
+	e.POST(reportsPath, told.take, s.publicHost, middleware.BodyLimit("16KiB"), s.limitPages, fileHeaders)
 
 	// Files.
 	e.GET("/static/*", echo.WrapHandler(s.assets), s.publicHost, fileHeaders)

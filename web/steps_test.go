@@ -219,6 +219,9 @@ func (a answer) wantProblem(t testing.TB, status int, code handoff.Code) problem
 		!strings.HasSuffix(p.Type, "/docs/errors/"+p.Code) || p.Title == "" {
 		t.Fatalf("%s %s answers %+v, want code %s, status %d and the request id %s", a.Request.Method, a.url.Path, p, code, status, a.Header.Get("X-Request-ID"))
 	}
+	if code == handoff.CodeInvalid && (len(p.Errors) == 0 || p.Errors[0].Detail == "") {
+		t.Fatalf("%s %s answers %+v, want errors that say what and where", a.Request.Method, a.url.Path, p)
+	}
 	return p
 }
 

@@ -117,7 +117,7 @@ func TestStoryInAnApp(t *testing.T) {
 		verifier, challenge := pkce()
 		a := w.native("/v1/claims", map[string]any{
 			"code": w.scan(h.DisplayURL), "codeChallenge": challenge,
-			"deviceInfo": map[string]string{"deviceId": "0123456789abcdef01", "deviceName": "Pixel", "deviceType": "mobile"},
+			"deviceInfo": map[string]string{"deviceId": "0123456789abcdef01", "deviceName": strings.Repeat("é", 100), "deviceType": "mobile"},
 		})
 		var claim struct {
 			ClaimID, Status string

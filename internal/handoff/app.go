@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"time"
+	"unicode/utf8"
 )
 
 // appInterval is how long an app waits between two questions for its token.
@@ -38,7 +39,7 @@ func (s *Service) ClaimForApp(ctx context.Context, t AppTap) (AppClaim, error) {
 	if !challengeForm.MatchString(t.Challenge) {
 		return AppClaim{}, fault("/codeChallenge", "a PKCE S256 challenge is 43 characters of base64url")
 	}
-	if n := len(t.Device.ID); n < 16 || n > 64 {
+	if n := utf8.RuneCountInString(t.Device.ID); n < 16 || n > 64 {
 		return AppClaim{}, fault("/deviceInfo/deviceId", "16 to 64 characters, stable for one device")
 	}
 	a, err := s.arrive(ctx, t.Partner, t.Code, t.Opened)
