@@ -125,6 +125,7 @@ func TestPlayReferrerElsewhere(t *testing.T) {
 	if a := app.claim(); a.StatusCode != http.StatusCreated || app.Status != "claimed" || len(app.Number) != 4 {
 		t.Fatalf("claim = %d %s, want 201 claimed with a number", a.StatusCode, a.body)
 	}
+	w.clock.advance(4 * time.Minute) // its person logs in first: an app's claim lasts five
 	app.token().wantProblem(t, http.StatusConflict, handoff.CodeNotConfirmed)
 	s.phone.get(s.own.url.String()).wantPage(t, http.StatusOK, "ready") // it has lost nothing yet
 	s.open().wantPanel(t, http.StatusOK, "panel-number")

@@ -30,7 +30,7 @@ func (h Handoff) Contest(c Claim, code Hash, number Sealed, now time.Time) (Hand
 		return h, Gone(ReasonReplaced)
 	}
 	h = h.dropRival(ReasonReplaced, "")
-	c.Route, c.At, c.Until, c.Number = rc.Route, now, now.Add(PhoneLease), number
+	c.Route, c.At, c.Until, c.Number = rc.Route, now, now.Add(c.lease()), number
 	h.Rival = &c
 	h.Claims++
 	return h.record(EventContested, now), nil
@@ -74,7 +74,7 @@ func (h Handoff) confirmRival(right bool, now time.Time) Handoff {
 	return h.dropRival(ReasonReleased, CauseWrongNumbers).record(EventSettled, now)
 }
 
-// RenewRival makes the rival's lease last from now, for its own page.
+// RenewRival makes the rival's lease last from now, for its own page or app.
 func (h Handoff) RenewRival(now time.Time) (Handoff, error) {
 	if err := h.live(now); err != nil {
 		return h, err
@@ -82,11 +82,11 @@ func (h Handoff) RenewRival(now time.Time) (Handoff, error) {
 	if h.Rival == nil {
 		return h, Gone(ReasonReleased)
 	}
-	if h.Rival.Until.Sub(now) > PhoneLease*3/4 {
+	if h.Rival.Until.Sub(now) > h.Rival.lease()*3/4 {
 		return h, errUnchanged
 	}
 	c := *h.Rival
-	c.Until = now.Add(PhoneLease)
+	c.Until = now.Add(c.lease())
 	h.Rival = &c
 	return h, nil
 }
