@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"maps"
@@ -119,14 +120,22 @@ func classified(err error) *handoff.Error {
 	return &handoff.Error{Code: handoff.CodeInternal, Err: err}
 }
 
+// statusLeft is the status of a request whose client has gone before its answer, as
+// proxies count it. It is no failure of ours: a stranger could make any number of them.
+const statusLeft = 499
+
 // answerError is the one place where a failure becomes a status.
 func (s *site) answerError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
+	ctx := c.Request().Context()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		_ = c.NoContent(statusLeft) // for the log and the counts: nobody reads it
+		return
+	}
 	e := classified(err)
 	o := outcomeOf(e.Code)
-	ctx := c.Request().Context()
 	if o.status >= http.StatusInternalServerError {
 		level := slog.LevelError
 		if publicCode(e.Code) == handoff.CodePlatformUnavailable {

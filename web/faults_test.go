@@ -2,8 +2,10 @@ package web_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"slices"
 	"strings"
 	"testing"
@@ -305,4 +307,32 @@ func (w *world) wantWait(logged int, tr trouble, page answer) {
 		return
 	}
 	w.t.Errorf("no line platform_unavailable in the log:\n%s", w.logs.String()[logged:])
+}
+
+// TestLeft: who closes the page while the platform takes its time is no failure of
+// ours, in the log neither, or a stranger could raise any number of alarms.
+func TestLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if err := w.sim.Fault(platformsim.Fault{Call: "start", Kind: "delay", DelayMS: 1000, Count: 1}); err != nil {
+		t.Fatal(err)
+	}
+	h, logged := w.create(), len(w.logs.String())
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	sent := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { leave() }})
+	r, err := http.NewRequestWithContext(sent, http.MethodGet, h.DisplayURL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := http.DefaultClient.Do(r); err == nil {
+		_ = a.Body.Close()
+		t.Fatal("the page came, though its reader had left")
+	}
+	w.wantLogged(logged, "request", map[string]string{"route": "/h/:key"})
+	for _, l := range w.logs.since(t, logged) {
+		if l.str("level") == "ERROR" || l.str("level") == "WARN" || l.str("route") == "/h/:key" && l.str("msg") == "request" && l["status"] != 499.0 {
+			t.Errorf("the log has %v, want one line of a request that was left", l)
+		}
+	}
 }
