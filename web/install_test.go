@@ -32,6 +32,7 @@ func (s *story) referred() string {
 // appClaim is an app's claim and what it was answered.
 type appClaim struct {
 	ClaimID, Status, Number string
+	ExpiresIn               int
 
 	w                               *world
 	verifier, challenge, from, code string
@@ -125,7 +126,10 @@ func TestPlayReferrerElsewhere(t *testing.T) {
 	if a := app.claim(); a.StatusCode != http.StatusCreated || app.Status != "claimed" || len(app.Number) != 4 {
 		t.Fatalf("claim = %d %s, want 201 claimed with a number", a.StatusCode, a.body)
 	}
-	w.clock.advance(4 * time.Minute) // its person logs in first: an app's claim lasts five
+	if app.ExpiresIn < 299 || app.ExpiresIn > 300 {
+		t.Errorf("the app's claim lasts %d s, want five minutes: its person logs in first", app.ExpiresIn)
+	}
+	w.clock.advance(4 * time.Minute)
 	app.token().wantProblem(t, http.StatusConflict, handoff.CodeNotConfirmed)
 	s.phone.get(s.own.url.String()).wantPage(t, http.StatusOK, "ready") // it has lost nothing yet
 	s.open().wantPanel(t, http.StatusOK, "panel-number")
