@@ -52,6 +52,9 @@ type Options struct {
 // ErrClosed is returned by every call after Close.
 var ErrClosed = errors.New("the store is closed")
 
+// decoded is how many handoffs are kept decoded: what has ended is let go.
+const decoded = 4096
+
 // Store keeps handoffs in a file. It is safe for concurrent use.
 //
 // The error of a commit, such as a full disk, is returned by every write in it,
@@ -99,7 +102,7 @@ func Open(path string, o Options) (*Store, error) {
 	s := &Store{
 		db:      db,
 		path:    path,
-		known:   record.NewCache(),
+		known:   record.NewCache(decoded),
 		decoy:   append(record.Time(time.Time{}), record.Decoy()...),
 		stopped: make(chan struct{}),
 		wake:    make(chan struct{}, 1),

@@ -7,10 +7,6 @@ import (
 	"github.com/handoff-portal/handoff/internal/recent"
 )
 
-// cacheSize is how many decoded handoffs a Cache keeps at least, and half of how
-// many at most: some 10 KB each.
-const cacheSize = 4096
-
 // Cache remembers what records decode to. It is asked with the record that was read
 // just now, and answers from memory only if that is the very one, byte for byte, that
 // it decoded before: so what it says is never older than what was read, whoever
@@ -26,8 +22,9 @@ type known struct {
 	keys    []handoff.Key
 }
 
-// NewCache returns an empty cache.
-func NewCache() *Cache { return &Cache{recent.New[handoff.ID, known](cacheSize)} }
+// NewCache returns an empty cache of size decoded handoffs at least, and twice as many
+// at most: some 10 KB each.
+func NewCache(size int) *Cache { return &Cache{recent.New[handoff.ID, known](size)} }
 
 // Unmarshal is Unmarshal of the record of a handoff, with its keys. What it returns is
 // shared with all who ask: nobody writes to it.

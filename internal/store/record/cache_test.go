@@ -34,7 +34,7 @@ func TestCanonical(t *testing.T) {
 // TestCache asks for records of one handoff that change, and of more handoffs than
 // are kept.
 func TestCache(t *testing.T) {
-	c := record.NewCache()
+	c := record.NewCache(4096)
 	ask := func(n int, h handoff.Handoff) handoff.Handoff {
 		t.Helper()
 		b, err := record.Marshal(h)

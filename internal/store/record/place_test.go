@@ -71,7 +71,7 @@ func entries(t *testing.T, n int, start []byte) iter.Seq2[[]byte, []byte] {
 }
 
 func TestCollectChecksEntries(t *testing.T) {
-	page, err := record.NewCache().Collect(handoff.Query{Partner: "acme", Limit: 10}, entries(t, 6, nil))
+	page, err := record.NewCache(8).Collect(handoff.Query{Partner: "acme", Limit: 10}, entries(t, 6, nil))
 	if err != nil {
 		t.Fatalf("Collect: %v", err)
 	}
@@ -93,7 +93,7 @@ func TestCollectIsBounded(t *testing.T) {
 			t.Fatalf("Start(%q): %v", q.Cursor, err)
 		}
 		examined := 0
-		page, err := record.NewCache().Collect(q, func(yield func(place, rec []byte) bool) {
+		page, err := record.NewCache(8).Collect(q, func(yield func(place, rec []byte) bool) {
 			for place, rec := range entries(t, count, start) {
 				examined++
 				if !yield(place, rec) {
@@ -115,7 +115,7 @@ func TestCollectIsBounded(t *testing.T) {
 }
 
 func TestCollectFault(t *testing.T) {
-	_, err := record.NewCache().Collect(handoff.Query{Partner: "acme", Limit: 10}, func(yield func(place, rec []byte) bool) {
+	_, err := record.NewCache(8).Collect(handoff.Query{Partner: "acme", Limit: 10}, func(yield func(place, rec []byte) bool) {
 		yield(record.Place(made(0)), []byte("torn"))
 	})
 	if err == nil {

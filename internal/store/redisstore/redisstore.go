@@ -55,6 +55,10 @@ const (
 // masters of a Cluster that share the work.
 const shards = 16
 
+// decoded is how many handoffs are kept decoded. What ends in another process is not
+// let go here until others take its place, so they are few.
+const decoded = 256
+
 // Store keeps handoffs in Redis. It is safe for concurrent use. The client is the
 // caller's to close.
 type Store struct {
@@ -75,7 +79,7 @@ func New(client redis.UniversalClient, o Options) *Store {
 		o.Prefix = "handoff"
 	}
 	return &Store{
-		client: client, prefix: o.Prefix, known: record.NewCache(), decoy: string(record.Decoy()),
+		client: client, prefix: o.Prefix, known: record.NewCache(decoded), decoy: string(record.Decoy()),
 		turns: turns{all: make(map[handoff.ID]*turn)}, script: newScripts(), replicas: make(map[*redis.Client]*replicas),
 	}
 }
