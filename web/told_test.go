@@ -65,11 +65,13 @@ var spacedDigits = regexp.MustCompile(`\d \d \d \d`)
 func TestScreenReaderAlone(t *testing.T) {
 	t.Parallel()
 	b := browser.New(t)
+	// A step is told once the display has spoken, which is a moment after its page is
+	// there.
 	finish := func(t *testing.T, s *story, d *told, desk, phone *browser.Page) {
 		t.Helper()
 		phone.WaitTold("link", "Open the Acme app")
 		d.step("phone, connected", phone)
-		desk.WaitTold("heading", "Your phone is connected")
+		desk.WaitTold("status", "Your phone is connected")
 		d.step("computer, connected", desk)
 		link := phone.Attribute("open", "href") // what the phone's system would open
 		phone.Use("link", "Open the Acme app")
@@ -77,12 +79,12 @@ func TestScreenReaderAlone(t *testing.T) {
 		d.step("phone, no app took the link", phone)
 		s.wantEvent("tapped")
 		s.world.pickUp(link)
-		desk.WaitTold("heading", "Continue in the Acme app")
+		desk.WaitTold("status", "Continue in the Acme app")
 		d.step("computer, in the app", desk)
 		if err := s.sim.SetJourney(s.made.InstanceID, finished); err != nil {
 			t.Fatal(err)
 		}
-		desk.WaitTold("heading", "All done")
+		desk.WaitTold("status", "All done")
 		d.step("computer, done", desk)
 	}
 	begin := func(t *testing.T) (*told, *story, *browser.Page, *browser.Page) {
@@ -141,6 +143,7 @@ func TestScreenReaderAlone(t *testing.T) {
 		d, s, desk, phone := begin(t)
 		desk.Use("button", "Make a link")
 		desk.WaitTold("button", "Stop this link")
+		desk.WaitTold("status", "It works for one device.")
 		wantFocus(t, desk, `textbox "Link for your phone"`)
 		d.step("computer, a link", desk)
 		phone.Navigate(regexp.MustCompile(`https?://\S+/c/[^\s"]+`).FindString(desk.Told()))
@@ -151,12 +154,12 @@ func TestScreenReaderAlone(t *testing.T) {
 		phone.WaitTold("heading", "Type this on your computer")
 		d.step("phone, a number", phone)
 		number := spacedDigits.FindString(phone.Told())
-		desk.WaitTold("heading", "Type the number your phone shows")
+		desk.WaitTold("status", "Type the number your phone shows")
 		d.step("computer, a number", desk)
 		wrong := not(strings.ReplaceAll(number, " ", ""))
 		desk.Enter("The four digits", wrong)
 		desk.Use("button", "Confirm")
-		desk.WaitTold("paragraph", "That’s not the number.")
+		desk.WaitTold("status", "That’s not the number.")
 		d.step("computer, a wrong number", desk)
 		desk.Enter("The four digits", number)
 		desk.Use("button", "Confirm")
