@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,10 +32,18 @@ func TestSqueezed(t *testing.T) {
 		}
 		return browser.Eval[[]string](page, `(() => { const s = new CSSStyleSheet(); s.replaceSync(`+string(text)+`); return [...s.cssRules].map(r => r.cssText.replace(/([,:]) /g, "$1")) })()`)
 	}
-	for _, name := range []string{"css/app.css", "css/guide.css"} {
-		written, err := os.ReadFile(name)
+	for name, pattern := range map[string]string{"css/app.css": "css/app/*.css", "css/guide.css": "css/guide.css"} {
+		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
+		}
+		var written []byte
+		for _, file := range files {
+			part, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			written = append(written, part...)
 		}
 		want := rules(written)
 		if len(want) < 10 {

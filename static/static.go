@@ -44,10 +44,16 @@ func Load(prefix string) (*Assets, error) {
 	}
 	a := &Assets{byName: map[string]asset{}, byURL: map[string]string{}}
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() && name != parts {
 			return err
 		}
-		body, err := files.ReadFile(name)
+		var body []byte
+		if d.IsDir() {
+			name += ".css"
+			body, err = joined(parts)
+		} else {
+			body, err = files.ReadFile(name)
+		}
 		if err != nil {
 			return fmt.Errorf("reading asset %s: %w", name, err)
 		}
@@ -65,12 +71,36 @@ func Load(prefix string) (*Assets, error) {
 		}
 		a.byName[name] = asset{url: url, integrity: Integrity(body), contentType: contentType, body: body, zip: zip}
 		a.byURL[url] = name
+		if d.IsDir() {
+			return fs.SkipDir
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return a, nil
+}
+
+// parts is the folder of css/app.css, which is served as one.
+const parts = "css/app"
+
+// joined is the sheets of a folder as one, in the order of their names: that of the
+// cascade.
+func joined(folder string) ([]byte, error) {
+	names, err := fs.Glob(files, folder+"/*.css")
+	if err != nil {
+		return nil, err
+	}
+	var all [][]byte
+	for _, name := range names {
+		part, err := files.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, part)
+	}
+	return bytes.Join(all, nil), nil
 }
 
 // squeezed is a sheet without what only its writers need: comments, the ends and
