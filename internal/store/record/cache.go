@@ -43,19 +43,17 @@ func (c *Cache) Unmarshal(id handoff.ID, b []byte) (handoff.Handoff, []handoff.K
 
 // Remember keeps what was made into a record just now, for whoever reads that.
 func (c *Cache) Remember(b []byte, h handoff.Handoff) {
+	c.keep(b, Canonical(h), h.Keys())
+}
+
+// keep remembers what is still on its way, and lets go of what has ended, here or in
+// another process: it is seldom read, and there are days of it.
+func (c *Cache) keep(b []byte, h handoff.Handoff, keys []handoff.Key) {
 	if h.Status.Ended() {
 		c.known.Forget(h.ID)
 		return
 	}
-	c.keep(b, Canonical(h), h.Keys())
-}
-
-// keep remembers what is still on its way: what has ended is seldom read, and there
-// are days of it.
-func (c *Cache) keep(b []byte, h handoff.Handoff, keys []handoff.Key) {
-	if !h.Status.Ended() {
-		c.known.Put(h.ID, known{record: bytes.Clone(b), handoff: h, keys: keys})
-	}
+	c.known.Put(h.ID, known{record: bytes.Clone(b), handoff: h, keys: keys})
 }
 
 // Canonical returns h as it would be read after it was stored, and what it refers to

@@ -62,6 +62,15 @@ func TestCache(t *testing.T) {
 	if a, b := ask(1, ended), ask(1, ended); &a.Codes[0] == &b.Codes[0] {
 		t.Error("what has ended is kept decoded")
 	}
+	live := first
+	live.ID = "ho_live"
+	before := ask(1, live)
+	ended = live
+	ended.Status = handoff.StatusCompleted
+	ask(1, ended)
+	if again := ask(1, live); &before.Codes[0] == &again.Codes[0] {
+		t.Error("what has ended elsewhere is kept decoded as it was")
+	}
 	second := first
 	second.Seq++
 	if a, b := ask(2, second), ask(1, first); a.Seq == b.Seq {

@@ -55,9 +55,10 @@ const (
 // masters of a Cluster that share the work.
 const shards = 16
 
-// decoded is how many handoffs are kept decoded. What ends in another process is not
-// let go here until others take its place, so they are few.
-const decoded = 256
+// decoded is how many handoffs are kept decoded: those that something happens to in
+// this process now. What ends in another process is not let go here until it is read
+// or others take its place, so they are few.
+const decoded = 64
 
 // Store keeps handoffs in Redis. It is safe for concurrent use. The client is the
 // caller's to close.
