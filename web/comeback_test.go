@@ -62,7 +62,7 @@ func TestComesBack(t *testing.T) {
 			meanwhile()
 			return time.Now(), desk, phone
 		},
-		// Nothing tells a page of this but the silence: it is noticed after 32 s.
+		// Nothing tells a page of this but the silence: it is noticed after 20 s.
 		"stream dead": func(l *cable, desk, phone *browser.Page, meanwhile func()) (time.Time, *browser.Page, *browser.Page) {
 			l.forget()
 			meanwhile()

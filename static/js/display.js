@@ -147,7 +147,9 @@
   let timer;
   let fails = 0;
   let refused = 0;
-  let heard;
+  let heard; // when there was the last sign of life
+  let turned = 0; // when the code turned, and how long it takes from turn to turn
+  let pace = 0;
 
   const stop = () => {
     clearTimeout(timer);
@@ -164,13 +166,18 @@
     stop();
     if (ended) return;
     source = new EventSource(base + "/events");
+    turned = 0;
     (source.onmessage = () => (heard = Date.now()))(); // and every 15 s: it is still there
     source.addEventListener("state", (e) => {
+      turned = 0;
       online();
       refused = 0;
       apply(JSON.parse(e.data));
     });
     source.addEventListener("frame", (e) => {
+      const now = Date.now();
+      if (turned) pace = now - turned;
+      turned = now;
       const { code, frame } = JSON.parse(e.data);
       renew(code + "." + frame);
     });
@@ -215,19 +222,24 @@
     $("offline").hidden = false;
     speak($("offline").querySelector("h2").textContent);
   });
-  // After sleep, or a cut, a stream may be dead without a word: begin another.
+  // After sleep, or a cut, a stream may be dead without a word: begin another. So may be
+  // a connection that is kept for later: who asks first gets that one.
   const wake = () => {
     if (ended) return;
     refused = 0;
-    follow();
     poll();
+    follow();
   };
   let awake = Date.now();
   const slept = () => Date.now() - awake > 5000;
   setInterval(() => {
     if (slept() && !document.hidden) wake();
-    // A stream that says nothing any more is dead, though nobody said so.
-    else if (source && Date.now() - heard > 32000 && !document.hidden) later(0);
+    // A stream that says nothing any more is dead, though nobody said so. A code that no
+    // longer turns is the sooner sign, and soon cannot be scanned.
+    else if (source && !document.hidden) {
+      const now = Date.now();
+      if (now - heard > 20000 || (pace && turned && now - turned > 2 * pace + 2000)) wake();
+    }
     awake = Date.now();
   }, 1000);
   window.addEventListener("online", wake);

@@ -74,11 +74,11 @@
     };
   };
 
-  // After sleep a stream may be dead without a word.
+  // After sleep a stream may be dead without a word: as on the computer.
   const wake = () => {
     refused = 0;
-    follow();
     poll();
+    follow();
   };
 
   if (base) {
@@ -87,9 +87,8 @@
     let awake = Date.now();
     const slept = () => Date.now() - awake > 5000;
     setInterval(() => {
-      if (slept() && !document.hidden) wake();
+      if (!document.hidden && (slept() || (source && Date.now() - heard > 2e4))) wake();
       awake = Date.now();
-      if (source && awake - heard > 32e3 && !document.hidden) source.onerror(); // as on the computer
     }, 1000);
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) return;
