@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -49,6 +50,13 @@ func TestAppThatTakesFourMinutes(t *testing.T) {
 			got.json(t, &s.token)
 			if s.token.EndUserToken == "" {
 				t.Error("the answer has no token")
+			}
+			var way []string
+			for _, e := range w.wantStatus(s.made.ID, "delivered").Events {
+				way = append(way, e.Type)
+			}
+			if n := len(way); n < 3 || !slices.Equal(way[n-3:], []string{"confirmed", "connected", "delivered"}) {
+				t.Errorf("events = %v, want each status on the way at the end", way)
 			}
 			s.toEnd()
 			if h := w.get(s.made.ID); h.Confirmed == nil || (*h.Confirmed == "number") != (claim.Number != nil) {

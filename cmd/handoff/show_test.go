@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -97,6 +99,23 @@ func TestShow(t *testing.T) {
 	}
 	if !strings.Contains(words, "Safari on iOS, by local") || !strings.Contains(words, "What to say") {
 		t.Errorf("run(show %s) printed %s, want how the phone came", got.ID, words)
+	}
+
+	if !strings.Contains(words, "  live") {
+		t.Errorf("run(show %s) printed %s, want the codes live while the number is waited for", got.ID, words)
+	}
+
+	second := create(t, s.public, s.key)
+	_, page = desk.get(second)
+	picture := filepath.Join(t.TempDir(), "code.png")
+	if err := os.WriteFile(picture, []byte(pageOf(desk, second+"/qr.png")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := call(t, "phone", picture, "--yes"); err != nil {
+		t.Fatalf("run(phone) = %v", err)
+	}
+	if got, words = show(find(t, page, `Reference for support: (\w{6})`)); got.Status != "delivered" || strings.Contains(words, "  live") || !strings.Contains(words, "ended: used") {
+		t.Errorf("run(show %s) printed %s, want it delivered and its codes used", got.ID, words)
 	}
 
 	for _, tt := range []struct {

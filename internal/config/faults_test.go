@@ -289,6 +289,12 @@ func TestWarnings(t *testing.T) {
 		{[]edit{{"", strings.Replace(second, "keys:", "platform: {version: v1, api_url: https://us.example.com/captain/api, client_id: env:GBG_CLIENT_ID, client_secret: env:GBG_CLIENT_SECRET}, keys:", 1)}}, "13:5: partners[1]: acme, two use one platform credential, so they trust each other"},
 		{[]edit{{"", "store: 'memory:'"}}, "13:8: store: handoffs in memory end with the process"},
 		{[]edit{{"web_url", ""}}, "10:9: partners[0].apps[0]: no link opens this app: people need its own scanner"},
+		{
+			[]edit{{"", "egress_allow: [127.0.0.0/8, 0.0.0.0/0, fc00::/7, '::/0', 169.254.169.254]"}},
+			"13:29: egress_allow[1]: 0.0.0.0/0 is wider than any private network: webhooks may then go anywhere within, by plain http too\n" +
+				"13:50: egress_allow[3]: ::/0 is wider than any private network: webhooks may then go anywhere within, by plain http too\n" +
+				"13:58: egress_allow[4]: 169.254.169.254/32 holds the addresses at which clouds give out credentials",
+		},
 	}
 	for _, test := range tests {
 		text := apply(t, test.edits...)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/mail"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -44,6 +45,7 @@ func (r *reader) config(root value) *Config {
 	}
 	c.hosts(s)
 	c.proxies(s)
+	c.egress(s)
 	if c.Listen == c.InternalListen && !strings.HasSuffix(c.Listen, ":0") {
 		s.get("internal_listen").fault("give each its own port", "the internal listener has the address of the public one")
 	}
@@ -104,6 +106,25 @@ func (c *Config) proxies(s section) {
 		why = s.get("public_url") // something in front of the portal has to do TLS
 	}
 	why.warn(remedy, "trusted_proxies is not set: behind a proxy all people would count as one network and share its limits")
+}
+
+// egress checks what webhooks may reach beside the public internet. No private
+// range is wider than 10.0.0.0/8 or fc00::/7.
+func (c *Config) egress(s section) {
+	metadata := netip.PrefixFrom(netip.AddrFrom4([4]byte{169, 254}), 16)
+	for i, p := range c.EgressAllow {
+		widest := 8
+		if p.Addr().Is6() {
+			widest = 7
+		}
+		at := s.get("egress_allow").list()[i]
+		switch {
+		case p.Bits() < widest:
+			at.warn("name your receivers' own ranges, as in 10.1.2.0/24", "%s is wider than any private network: webhooks may then go anywhere within, by plain http too", p)
+		case p.Overlaps(metadata):
+			at.warn("name your receivers' own ranges, as in 10.1.2.0/24", "%s holds the addresses at which clouds give out credentials", p)
+		}
+	}
 }
 
 func hostOf(raw string) string {

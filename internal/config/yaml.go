@@ -68,7 +68,11 @@ func (r *reader) root(text []byte) value {
 				v.line, v.col = t.Position.Line, t.Position.Column
 			}
 		}
-		v.fault("mend the YAML; nothing after this place was read", "%s", message)
+		remedy := "mend the YAML; nothing after this place was read"
+		if strings.HasPrefix(message, "mapping value is not allowed") {
+			remedy = "put a text with a colon in it into quotes, as in store: \"memory:\"; nothing after this place was read"
+		}
+		v.fault(remedy, "%s", message)
 		return v
 	}
 	r.anchors = make(map[string]ast.Node)

@@ -115,6 +115,9 @@ func (h Handoff) Give(g Given, tokenEnds, now time.Time) (Handoff, error) {
 	c := *h.Claim
 	c.Given = &g
 	h.Claim = &c
+	if h.Status == StatusConfirmed && h.Terms.Exchange == ExchangePortal {
+		h = h.reach(StatusConnected, now) // the exchange and the answer are one step here, and a status each
+	}
 	return h.delivered(tokenEnds, now), nil
 }
 

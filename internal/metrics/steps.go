@@ -59,7 +59,9 @@ func (m *Metrics) event(h handoff.Handoff, before []handoff.Event, e handoff.Eve
 			m.since(h, "number", before, e.At, handoff.StatusClaimed)
 		}
 	case handoff.StatusConnected:
-		m.appLink(h, "shown")
+		if h.Claim != nil && !h.Claim.App() { // an app has no link to be shown
+			m.appLink(h, "shown")
+		}
 	case handoff.StatusDelivered:
 		if h.Claim != nil && !h.Claim.App() {
 			m.appLink(h, "picked_up")

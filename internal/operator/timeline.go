@@ -86,14 +86,18 @@ func TimelineOf(h handoff.Handoff, now time.Time) Timeline {
 		}
 	}
 	for _, c := range h.Codes {
-		code := Code{Route: c.Route, MadeAt: c.MadeAt.UTC(), Live: c.Live(now) && !h.Status.Ended(), Ended: string(c.Ended)}
+		code := Code{Route: c.Route, MadeAt: c.MadeAt.UTC(), Live: c.Live(now) && !h.Status.Ended() && !taken(h.Status), Ended: string(c.Ended)}
 		if !c.ExpiresAt.IsZero() {
 			code.ExpiresAt = new(c.ExpiresAt.UTC())
 		}
 		if !code.Live && code.Ended == "" {
-			code.Ended = "expired"
-			if h.Status.Ended() {
+			switch {
+			case h.Status.Ended():
 				code.Ended = string(h.Status)
+			case !c.Live(now):
+				code.Ended = "expired"
+			default:
+				code.Ended = string(handoff.ReasonUsed)
 			}
 		}
 		t.Codes = append(t.Codes, code)
@@ -116,6 +120,10 @@ func TimelineOf(h handoff.Handoff, now time.Time) Timeline {
 	}
 	return t
 }
+
+// taken reports whether a phone has the handoff for good. Another that opens a
+// code may then only ask to go on instead.
+func taken(s handoff.Status) bool { return s.Held() && s != handoff.StatusClaimed }
 
 // device is what a browser or an app said of itself, in a few words.
 func device(b handoff.Browser) string {
@@ -176,7 +184,7 @@ func about(t handoff.EventType) string {
 	case handoff.StatusConfirmed:
 		return "the phone was confirmed"
 	case handoff.StatusConnected:
-		return "the phone was given a link into the app"
+		return "the platform connected the phone"
 	case handoff.StatusDelivered:
 		return "the app has what it needs to go on"
 	case handoff.StatusCompleted:

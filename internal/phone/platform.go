@@ -36,8 +36,12 @@ func (c *Client) Connect(ctx context.Context, a Answer) (Answer, error) {
 	a.Token, a.TokenType = out.EndUserToken, "end-user"
 	a.ExpiresAt = c.now().Add(time.Duration(out.ExpiresIn) * time.Second)
 	a.Resumable = len(out.ResumeCredential) > 0
-	if out.InstanceID != "" {
+	switch {
+	case out.InstanceID != "":
 		a.InstanceID = out.InstanceID
+	case a.InstanceID == "": // a bare connect token of v1: no answer names the journey, but the token may
+		named, _ := claims(a.Token)["instanceId"].(string)
+		a.InstanceID = handoff.InstanceID(named)
 	}
 	return a, nil
 }

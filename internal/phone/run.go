@@ -253,9 +253,9 @@ func summary(a Answer, now time.Time) TokenSummary {
 	}
 }
 
-// registered reads the claims of a JWT that say nothing of a person (RFC 7519
-// §4.1, without sub and jti). Nothing is verified: only the platform can.
-func registered(token handoff.Secret) map[string]any {
+// claims reads those of a JWT; nil if it is none. Nothing is verified: only the
+// platform can.
+func claims(token handoff.Secret) map[string]any {
 	parts := strings.Split(token.Reveal(), ".")
 	if len(parts) != 3 {
 		return nil
@@ -266,6 +266,16 @@ func registered(token handoff.Secret) map[string]any {
 	}
 	var all map[string]any
 	if json.Unmarshal(b, &all) != nil {
+		return nil
+	}
+	return all
+}
+
+// registered are the claims that say nothing of a person (RFC 7519 §4.1, without
+// sub and jti).
+func registered(token handoff.Secret) map[string]any {
+	all := claims(token)
+	if all == nil {
 		return nil
 	}
 	out := map[string]any{}
