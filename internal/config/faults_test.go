@@ -133,6 +133,10 @@ func TestFaults(t *testing.T) {
 		{[]edit{{"", "store: redis://a"}, {"", "redis: {sentinel_username: w}"}}, "14:28: redis.sentinel_username: there are no sentinels"},
 		{[]edit{{"", "store: rediss://a"}, {"", "redis: {ca: file:none.pem}"}}, "14:13: redis.ca: the file none.pem cannot be read"},
 		{[]edit{{"", "redis: {password: env:HANDOFF_KEY}"}}, "13:8: redis: the store is not in Redis"},
+		{
+			[]edit{{"", "store: redis://host:99999\nredis: {password: hunter2, sentinel_username: watch}"}},
+			"13:8: store: a host is missing or malformed\n14:19: redis.password: a secret may not stand here itself",
+		},
 		{[]edit{{"", "store: postgres://user:hunter2@db"}}, "13:8: store: this names no store"},
 		{[]edit{{"", "frames: 500ms"}}, "13:9: frames: 500ms is out of bounds"},
 		{[]edit{{"", "frames: 21s"}}, "13:9: frames: 21s is out of bounds"},

@@ -35,17 +35,23 @@ const redisForm = "write redis://HOST:6379, redis://USER@HOST:6379/0, rediss:// 
 // in its address.
 func (s section) redis(store Store) Store {
 	at := s.get("redis")
-	if store.Redis == nil {
+	if store.Redis == nil && store.Kind != "" {
 		if at.there() {
 			at.fault("remove it, or write store: redis://HOST:6379", "the store is not in Redis")
 		}
 		return store
 	}
 	more := at.section("password", "sentinel_username", "sentinel_password", "ca")
+	var beside Redis
+	beside.Password, _ = more.get("password").secret()
+	beside.SentinelUsername = more.get("sentinel_username").filled("remove it, or write the user's name")
+	beside.SentinelPassword, _ = more.get("sentinel_password").secret()
+	beside.CA = more.get("ca").pool()
 	r := store.Redis
-	r.Password, _ = more.get("password").secret()
-	r.SentinelUsername = more.get("sentinel_username").filled("remove it, or write the user's name")
-	r.SentinelPassword, _ = more.get("sentinel_password").secret()
+	if r == nil { // its address is a fault, and says nothing of what goes with it
+		return store
+	}
+	r.Password, r.SentinelUsername, r.SentinelPassword, r.CA = beside.Password, beside.SentinelUsername, beside.SentinelPassword, beside.CA
 	if r.Username != "" && !more.get("password").there() {
 		s.get("store").fault("write redis: {password: env:NAME}", "there is a user and no password")
 	}
@@ -54,7 +60,6 @@ func (s section) redis(store Store) Store {
 			more.get(key).fault("remove it", "there are no sentinels")
 		}
 	}
-	r.CA = more.get("ca").pool()
 	if r.CA != nil && !r.TLS {
 		more.get("ca").fault("write rediss://, or ?tls=yes after sentinels", "the store is reached without TLS")
 	}
