@@ -32,7 +32,7 @@ Examples:
 	handoff webhooks replay 7K3QXF
 	handoff webhooks replay 7K3QXF --seq 4 --endpoint we_0123456789abcdef
 
-A notice is sent ten times in three days, and then given up. One that is sent again has the same webhook-id, by which a receiver knows that it had it already.`
+A notice is sent eleven times in three days, and then given up. One that is sent again has the same webhook-id, by which a receiver knows that it had it already.`
 }
 
 // insider is what both commands need to ask the running portal.

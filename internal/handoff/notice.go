@@ -131,11 +131,13 @@ const (
 	sendJitter = 0.1
 )
 
-// sendDelays are the times before each attempt, counted from the one before: ten
-// attempts, in a little more than three days (Standard Webhooks 1.0.0, "Retry schedule").
+// sendDelays are the times before each attempt, counted from the one before: eleven
+// attempts, in a little more than three days. It is the schedule of Standard Webhooks
+// 1.0.0 with one more after half a minute: a receiver that was restarted is told
+// while the person is still there, who would have gone within five.
 func sendDelays() []time.Duration {
 	return []time.Duration{
-		0, 5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour,
+		0, 5 * time.Second, 30 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour,
 		5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
 	}
 }

@@ -145,18 +145,18 @@ func TestLaterOnesOvertake(t *testing.T) {
 			return handoff.Receipt{Delivered: true}
 		})
 		d.open()
-		d.run(d.svc, 4*time.Minute)
+		d.run(d.svc, 30*time.Second)
 		wantSeqs(t, in, hookA, 1, 1)
-		d.run(d.svc, 2*time.Minute)
+		d.run(d.svc, 20*time.Second)
 		wantSeqs(t, in, hookA, 1, 1, 1, 2)
 	}, hookA)
 }
 
-// The schedule of Standard Webhooks: ten attempts, none too early, none a tenth
+// The schedule of Standard Webhooks, and one more: eleven attempts, none too early, none a tenth
 // too late, the same message each time; then it is given up, and the record goes.
 func TestSchedule(t *testing.T) {
 	want := []time.Duration{
-		0, 5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+		0, 5 * time.Second, 30 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
 	}
 	told(t, func(o *handoff.Terms) { o.Retain = time.Minute }, func(d *desk, in *inbox) {
 		in.respond(refuse)

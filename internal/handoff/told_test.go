@@ -148,7 +148,7 @@ func toldFaults(was, is handoff.Handoff) []string {
 		fault(waits && is.DueAt().After(due), "due at %s, after the channel's %s", is.DueAt(), due)
 		for _, s := range c.Sends {
 			fault((s.State == handoff.SendWaiting) == s.Next.IsZero(), "to %s: %+v", c.To, s)
-			fault(s.Attempts > 10, "to %s: %d attempts", c.To, s.Attempts)
+			fault(s.Attempts > 11, "to %s: %d attempts", c.To, s.Attempts)
 			fault(s.State == handoff.SendDelivered && (s.Attempts == 0 || s.Again), "to %s: %+v", c.To, s)
 			fault(c.Gone && s.State == handoff.SendWaiting, "to %s, which is gone: %+v", c.To, s)
 		}

@@ -116,7 +116,7 @@ func webhooks(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<ul><li>Any 2xx within 15 seconds is good. Do long work afterwards.</li><li>Otherwise it comes again: after 5 seconds, 5 minutes, 30 minutes, then 2, 5, 10, 14, 20 and 24 hours, each a little earlier or later, or when your <code>Retry-After</code> says.</li><li>410 says that you want no more of this handoff's.</li><li>One may come twice: an answer may be lost, and nothing is lost if the portal stops in between. Remember the <code>webhook-id</code>s of the last days and ignore a second one.</li></ul>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<ul><li>Any 2xx within 15 seconds is good. Do long work afterwards.</li><li>Otherwise it comes again: after 5 seconds, 30 seconds, 5 minutes, 30 minutes, then 2, 5, 10, 14, 20 and 24 hours, each a little later, or as late as your <code>Retry-After</code> says.</li><li>410 says that you want no more at this address: what waits is given up, of other handoffs too, for an hour. The operator can send it again.</li><li>One may come twice: an answer may be lost, and nothing is lost if the portal stops in between. Remember the <code>webhook-id</code>s of the last days and ignore a second one.</li></ul>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -167,7 +167,7 @@ func webhooks(v view) templ.Component {
 		var templ_7745c5c3_Var2 string
 		templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs("{id}")
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `webhooks.templ`, Line: 86, Col: 77}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `webhooks.templ`, Line: 89, Col: 77}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
 		if templ_7745c5c3_Err != nil {
