@@ -12,11 +12,20 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/handoff-portal/handoff/web/site"
+	"github.com/handoff-portal/handoff/web/viewers"
 )
 
 // examinedStream is how long the stream of an examination is held open. A caller
 // that has read its event sooner has seen that nobody between holds events back.
 const examinedStream = 4 * time.Second
+
+// doctor answers handoff doctor.
+type doctor struct {
+	*site.Site
+	examines func(key string) (parent string, ok bool)
+}
 
 // examination is what the portal says to handoff doctor of how its request came
 // through: what only the two ends together can know.
@@ -46,16 +55,16 @@ const (
 // display's or a claim's. So it meets the rules that a proxy has for these very
 // paths; there is no handoff behind it, and nothing changes. The key names the
 // origin whose frame the answer is to allow, as a display's terms do.
-func (s *site) examined(next echo.HandlerFunc) echo.HandlerFunc {
+func (d *doctor) examined(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		parent, ok := s.examines(c.ParamValues()[0])
+		parent, ok := d.examines(c.ParamValues()[0])
 		if !ok {
 			return next(c)
 		}
 		if path.Base(c.Path()) == "events" {
-			return s.examineStream(c)
+			return d.examineStream(c)
 		}
-		if err := s.allowFrame(c, parent); err != nil {
+		if err := d.AllowFrame(c, parent); err != nil {
 			return err
 		}
 		r := c.Request()
@@ -64,7 +73,7 @@ func (s *site) examined(next echo.HandlerFunc) echo.HandlerFunc {
 			peer = r.RemoteAddr
 		}
 		body, err := json.Marshal(examination{
-			V: 1, Nonce: rand.Text(), LinkURL: s.hosts.Link, Now: s.handoffs.Now().UTC(), Peer: peer, Address: s.address(r), Before: namedBefore(r, s.address(r)),
+			V: 1, Nonce: rand.Text(), LinkURL: d.Hosts.Link, Now: d.Handoffs.Now().UTC(), Peer: peer, Address: d.Address(r), Before: namedBefore(r, d.Address(r)),
 			Forwarded: r.Header.Get(echo.HeaderXForwardedFor) != "", Origin: r.Header.Get(echo.HeaderOrigin),
 			FetchSite: r.Header.Get("Sec-Fetch-Site"), FetchDest: r.Header.Get("Sec-Fetch-Dest"),
 		})
@@ -87,17 +96,17 @@ func namedBefore(r *http.Request, address string) int {
 }
 
 // examineStream sends one event at once, and nothing more until its time is over.
-func (s *site) examineStream(c echo.Context) error {
-	release, ok := s.streams.Open("doctor", s.network(c))
+func (d *doctor) examineStream(c echo.Context) error {
+	release, ok := d.Streams.Open("doctor", d.Network(c))
 	if !ok {
-		return noStream(c)
+		return site.NoStream(c)
 	}
 	defer release()
-	w, err := startStream(c)
+	w, err := viewers.Start(c)
 	if err != nil {
 		return err
 	}
-	w.write(fmt.Appendf(nil, "event: examined\ndata: {\"held\":%d}\n\n", int(examinedStream/time.Second)))
+	w.Write(fmt.Appendf(nil, "event: examined\ndata: {\"held\":%d}\n\n", int(examinedStream/time.Second)))
 	over := time.NewTimer(examinedStream)
 	defer over.Stop()
 	select {

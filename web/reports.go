@@ -11,17 +11,16 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-)
 
-// reportsPath is where browsers tell of what a page's policy forbade.
-const reportsPath = "/reports/csp"
+	"github.com/handoff-portal/handoff/web/site"
+)
 
 // reports takes what browsers tell of our pages. What they send holds the page's
 // address, which is a capability, and whatever a page of somebody else's makes
 // them say: so a directive and an origin are all that is logged of it, and little
 // of that in a minute.
 type reports struct {
-	*site
+	*site.Site
 
 	mu     sync.Mutex
 	since  time.Time // guarded by mu: of this minute
@@ -78,10 +77,10 @@ func (r *reports) take(c echo.Context) error {
 func (r *reports) log(c echo.Context, report cspReport) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := r.handoffs.Now()
+	now := r.Handoffs.Now()
 	if now.Sub(r.since) >= time.Minute {
 		if r.silent > 0 {
-			r.site.log.WarnContext(c.Request().Context(), "csp_violations_not_logged", "count", r.silent)
+			r.Log.WarnContext(c.Request().Context(), "csp_violations_not_logged", "count", r.silent)
 		}
 		r.since, r.logged, r.silent = now, 0, 0
 	}
@@ -90,7 +89,7 @@ func (r *reports) log(c echo.Context, report cspReport) {
 		return
 	}
 	r.logged++
-	r.site.log.LogAttrs(c.Request().Context(), slog.LevelWarn, "csp_violation",
+	r.Log.LogAttrs(c.Request().Context(), slog.LevelWarn, "csp_violation",
 		slog.String("directive", directiveOf(report.Body.Directive)), slog.String("blocked", originOf(report.Body.Blocked)))
 }
 

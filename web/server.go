@@ -1,10 +1,9 @@
 // Package web serves the portal over HTTP: the partner API, the display's and
-// the phone's pages, the app API and the association files. It alone knows Echo
-// and gorilla.
+// the phone's pages, the app API and the association files, each by a package of
+// its own below. These and it alone know Echo and gorilla.
 package web
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,36 +20,28 @@ import (
 	"github.com/handoff-portal/handoff/internal/i18n"
 	"github.com/handoff-portal/handoff/internal/limit"
 	"github.com/handoff-portal/handoff/internal/partner"
-	"github.com/handoff-portal/handoff/internal/recent"
 	"github.com/handoff-portal/handoff/internal/stream"
 	"github.com/handoff-portal/handoff/static"
-	"github.com/handoff-portal/handoff/templates"
+	"github.com/handoff-portal/handoff/web/api"
 	"github.com/handoff-portal/handoff/web/guide"
 	"github.com/handoff-portal/handoff/web/openapi"
+	"github.com/handoff-portal/handoff/web/site"
+	"github.com/handoff-portal/handoff/web/viewers"
 )
 
-// Changes tells of changes of handoffs.
-type Changes interface {
-	// Follow has f told of those of one handoff, until Unfollow. It reports false if
-	// the process is about to go.
-	Follow(id handoff.ID, f handoff.Follower) (open bool)
-	Unfollow(id handoff.ID, f handoff.Follower)
-}
+// Limiter counts what is done by whom.
+type Limiter = site.Limiter
 
-// Records signs what a partner may believe about a handoff.
-type Records interface {
-	Sign(r handoff.Record) (string, error)
-	// Keys is the JSON Web Key Set that verifies it.
-	Keys() ([]byte, error)
-}
+// Messenger sends links to people.
+type Messenger = site.Messenger
 
 // Config is what the server needs; every field is required but Demo, Examines,
 // Heartbeat, Messenger, TrustedProxies, Poller, Observe and Trace.
 type Config struct {
 	Handoffs *handoff.Service
-	Records  Records
+	Records  api.Records
 	Partners *partner.Directory
-	Changes  Changes
+	Changes  viewers.Changes
 	Catalog  *i18n.Catalog
 	Public   string // public_url: scheme, host and port, no slash at the end
 	Link     string // link_url, or the same
@@ -83,47 +74,6 @@ type Config struct {
 	TraceParents bool
 }
 
-// site is what every audience's handlers share.
-type site struct {
-	handoffs  *handoff.Service
-	records   Records
-	partners  *partner.Directory
-	catalog   *i18n.Catalog
-	menus     map[i18n.Lang][]templates.Language // never written to
-	assets    *static.Assets
-	sheet     string // css/app.css, which stands in the pages
-	brands    *brands
-	embed     *static.Embed
-	displays  *templates.Prepared
-	hosts     applink.Hosts
-	public    *url.URL
-	link      *url.URL
-	limiter   Limiter
-	streams   *limit.Streams
-	address   echo.IPExtractor
-	country   func(*http.Request) string
-	demo      bool
-	examines  func(key string) (parent string, ok bool)
-	log       *slog.Logger
-	observe   func(method, route string, status int, took time.Duration, stream bool)
-	messenger Messenger
-	viewers   *viewers
-
-	files    templates.Assets // of every page
-	forPages http.Header      // what every page has; its values are never written to
-	policies *recent.Map[string, string]
-	coloured *recent.Map[coloured, string]
-	browsers *recent.Map[agent, handoff.Browser]
-	matched  *recent.Map[wanted, i18n.Lang]
-}
-
-// remembered is how much the server remembers of what browsers say of themselves:
-// people's browsers are few, and what is longer than any of theirs is read anew.
-const (
-	remembered     = 1000
-	rememberedSize = 1 << 10
-)
-
 // New returns the handler of both hosts. Faults are those of the configuration:
 // a colour, a host, an association file over its size.
 func New(c Config) (http.Handler, error) {
@@ -152,7 +102,7 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loading the embedding script: %w", err)
 	}
-	brands, err := loadBrands(c.Partners, "/brand/")
+	brands, err := site.LoadBrands(c.Partners, "/brand/")
 	if err != nil {
 		return nil, err
 	}
@@ -160,30 +110,22 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building the association files: %w", err)
 	}
-	s := &site{
-		handoffs: c.Handoffs, records: c.Records, partners: c.Partners, catalog: c.Catalog, menus: menus(c.Catalog), assets: assets, sheet: string(assets.Body("css/app.css")), brands: brands, embed: embed, displays: &templates.Prepared{},
-		hosts: applink.Hosts{Link: c.Link, Public: c.Public}, public: public, link: link, demo: c.Demo, log: c.Log,
-		limiter: c.Limiter, streams: c.Streams, address: clientAddress(c.TrustedProxies), observe: c.Observe,
-		country: countryOf(c.TrustedProxies, c.CountryHeader), examines: c.Examines, messenger: c.Messenger,
-	}
-	s.files = s.pageAssets()
-	s.forPages = make(http.Header)
-	s.setPageHeaders(s.forPages, s.policy("'none'"))
-	s.coloured = recent.New[coloured, string](remembered)
-	s.policies, s.browsers, s.matched = recent.New[string, string](remembered), recent.New[agent, handoff.Browser](remembered), recent.New[wanted, i18n.Lang](remembered)
-	s.viewers = newViewers(s, c.Changes, c.Poller, cmp.Or(c.Heartbeat, heartbeatEvery))
+	s := site.New(site.Config{
+		Handoffs: c.Handoffs, Partners: c.Partners, Catalog: c.Catalog, Public: public, Link: link, Assets: assets, Brands: brands,
+		Limiter: c.Limiter, Streams: c.Streams, TrustedProxies: c.TrustedProxies, CountryHeader: c.CountryHeader, Demo: c.Demo, Log: c.Log, Observe: c.Observe,
+	})
 	docs, err := guide.New(guide.Config{Public: c.Public, Link: c.Link, Assets: assets, Embed: embed, Document: openapi.For(c.Public, c.Link), Demo: c.Demo})
 	if err != nil {
 		return nil, err
 	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.HTTPErrorHandler = s.answerError
-	e.IPExtractor = s.address
+	e.HTTPErrorHandler = s.AnswerError
+	e.IPExtractor = s.Address
 	if c.Trace != nil {
 		e.Use(tracing(c))
 	}
-	addRoutes(e, s, c.Frame, association, docs)
+	addRoutes(e, s, c, parts{association: association, embed: embed, brands: brands, docs: docs})
 	return e, nil
 }
 
@@ -202,6 +144,28 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		ConnContext: withConn,
+		ConnContext: viewers.WithConn,
+	}
+}
+
+// tracing follows each request, by the route's pattern. What a request says of a
+// trace that it belongs to is believed of no client (S21): of our own proxies
+// alone, and only where these are known to write it themselves.
+func tracing(c Config) echo.MiddlewareFunc {
+	trace, proxies := c.Trace, c.TrustedProxies
+	if !c.TraceParents {
+		proxies = nil
+	}
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r, parent := c.Request(), ""
+			if site.IsProxy(proxies, r) {
+				parent = r.Header.Get("traceparent")
+			}
+			ctx, end := trace(r.Context(), r.Method, c.Path(), parent)
+			defer func() { end(c.Response().Status) }()
+			c.SetRequest(r.WithContext(ctx))
+			return next(c)
+		}
 	}
 }

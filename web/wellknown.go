@@ -11,7 +11,6 @@ import (
 // wellKnown serves the association files, by which iOS and Android know which
 // app may open which of our links.
 type wellKnown struct {
-	*site
 	association applink.Association
 }
 

@@ -71,24 +71,33 @@ func house() map[string][]string {
 		"internal/demo":             {domain, partner, phone, sim},
 		"internal/doctor":           {config, domain, partner, applink, platform, message},
 		reqctx:                      {},
-		"web":                       {domain, partner, applink, qr, i18n, recent, reqctx, "internal/limit", "internal/stream", "templates", "static", "web/openapi", "web/guide"},
-		"web/guide":                 {domain, "static", "web/openapi"}, // pages of an audience of its own
-		"web/openapi":               {},
-		"templates":                 {i18n},
-		"static":                    {},
-		"internal/browser":          {},
-		"internal/check":            {},
-		"internal/scan":             {"internal/browser"},
-		"internal/screens":          {},
+		"web": {
+			domain, partner, applink, i18n, "internal/limit", "internal/stream", "static",
+			"web/api", "web/display", "web/phone", "web/viewers", "web/site", "web/openapi", "web/guide",
+		},
+		// One for each audience, above what they share.
+		"web/api":          {domain, partner, "internal/limit", "web/openapi", "web/site"},
+		"web/display":      {domain, i18n, qr, "internal/limit", "templates", "static", "web/site", "web/viewers"},
+		"web/phone":        {domain, partner, applink, "templates", "web/site", "web/viewers"},
+		"web/viewers":      {domain, reqctx, "internal/stream", "web/site"},
+		"web/site":         {domain, partner, applink, qr, i18n, recent, reqctx, "internal/limit", "templates", "static"},
+		"web/guide":        {domain, "static", "web/openapi"}, // pages of an audience of its own
+		"web/openapi":      {},
+		"templates":        {i18n},
+		"static":           {},
+		"internal/browser": {},
+		"internal/check":   {},
+		"internal/scan":    {"internal/browser"},
+		"internal/screens": {},
 	}
 }
 
 // importers says which packages of ours may import a framework.
 func importers() map[string][]string {
 	return map[string][]string{
-		"github.com/labstack/echo": {"web", "web/guide", "internal/bench"},
-		"github.com/gorilla":       {"web"},
-		"github.com/a-h/templ":     {"web", "web/guide", "templates", "internal/demo", "internal/message", "internal/operator"},
+		"github.com/labstack/echo": {"web", "web/api", "web/display", "web/phone", "web/viewers", "web/site", "web/guide", "internal/bench"},
+		"github.com/gorilla":       {"web/site"},
+		"github.com/a-h/templ":     {"web/display", "web/phone", "web/site", "web/guide", "templates", "internal/demo", "internal/message", "internal/operator"},
 	}
 }
 

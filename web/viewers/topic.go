@@ -1,4 +1,4 @@
-package web
+package viewers
 
 import (
 	"context"
@@ -21,7 +21,7 @@ const (
 // topic is a handoff that streams are open of, and when they are told something
 // next. It holds no copy of the handoff, which is far larger.
 type topic struct {
-	all *viewers
+	all *Viewers
 	id  handoff.ID
 
 	// Guarded by all.mu.
@@ -74,7 +74,7 @@ func (t *topic) try(step func()) (ended []*viewer) {
 }
 
 func (t *topic) tellOf(panicked any) {
-	t.all.site.log.ErrorContext(t.all.keeping, "panic", "handoff", t.id, "value", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+	t.all.site.Log.ErrorContext(t.all.keeping, "panic", "handoff", t.id, "value", fmt.Sprint(panicked), "stack", string(debug.Stack()))
 }
 
 // sweep takes those out who are over.
@@ -95,7 +95,7 @@ func (t *topic) sweep() (ended []*viewer) {
 }
 
 func (t *topic) count(v *viewer, n int) {
-	if v.page.turns() {
+	if v.page.Turns() {
 		t.turners += n
 	}
 	if v.keep != nil {
@@ -138,7 +138,7 @@ func (t *topic) add(ctx context.Context, v *viewer, h handoff.Handoff) {
 	if !behind {
 		return
 	}
-	h, err := t.all.site.handoffs.Refresh(ctx, t.id)
+	h, err := t.all.site.Handoffs.Refresh(ctx, t.id)
 	if err != nil {
 		t.remove(v) // the page comes again
 		return
@@ -177,21 +177,21 @@ func (t *topic) Changed(h handoff.Handoff) {
 		if !t.hear(h) {
 			return
 		}
-		now := t.all.site.handoffs.Now()
-		var made map[page]told
+		now := t.all.site.Handoffs.Now()
+		var made map[Page]told
 		if len(t.viewers) > 1 {
-			made = make(map[page]told, 1)
+			made = make(map[Page]told, 1)
 		}
 		for _, v := range t.viewers {
 			t.shown(v, h)
-			if h.Seq < v.seq || h.Seq == v.seq && v.page.screen(h, now) == v.screen {
+			if h.Seq < v.seq || h.Seq == v.seq && v.page.Screen(h, now) == v.screen {
 				continue
 			}
 			state, ok := made[v.page]
 			if !ok {
 				var err error
 				if state, err = v.tell(h); err != nil {
-					t.all.site.log.ErrorContext(t.all.keeping, "stream_failed", "handoff", t.id, "error", err)
+					t.all.site.Log.ErrorContext(t.all.keeping, "stream_failed", "handoff", t.id, "error", err)
 					t.end(v) // the page comes again
 					continue
 				}
@@ -211,7 +211,7 @@ func (t *topic) Changed(h handoff.Handoff) {
 // shown lets a display's viewer be, once its handoff is displayed: until then it
 // had the first start tried again.
 func (t *topic) shown(v *viewer, h handoff.Handoff) {
-	if v.keep == nil || h.Status == handoff.StatusCreated || !v.page.turns() {
+	if v.keep == nil || h.Status == handoff.StatusCreated || !v.page.Turns() {
 		return
 	}
 	t.count(v, -1)
@@ -237,10 +237,10 @@ func (t *topic) turn() {
 		now := time.Now()
 		if due(t.frame, now) {
 			t.frame = time.Time{}
-			n, _ := t.rotation.At(t.all.site.handoffs.Now())
+			n, _ := t.rotation.At(t.all.site.Handoffs.Now())
 			event := frameEvent(t.code, n)
 			for _, v := range t.viewers {
-				if v.page.turns() {
+				if v.page.Turns() {
 					t.send(v, event)
 				}
 			}
@@ -273,7 +273,7 @@ func (t *topic) plan() {
 	if t.turners == 0 {
 		t.frame = time.Time{}
 	} else if t.frame.IsZero() {
-		service := t.all.site.handoffs.Now()
+		service := t.all.site.Handoffs.Now()
 		if _, next := t.rotation.At(service); !next.IsZero() {
 			t.frame = now.Add(max(next.Sub(service), soonest))
 		}
@@ -323,10 +323,10 @@ func (t *topic) keepUp(ctx context.Context) {
 		}
 	}
 	if h.ID == "" && restless {
-		h, err = t.all.site.handoffs.Refresh(ctx, t.id)
+		h, err = t.all.site.Handoffs.Refresh(ctx, t.id)
 	}
 	if err == nil && h.ID != "" {
-		_ = t.all.site.handoffs.Watch(ctx, h)
+		_ = t.all.site.Handoffs.Watch(ctx, h)
 		t.Changed(h)
 	}
 }

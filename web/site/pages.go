@@ -1,4 +1,4 @@
-package web
+package site
 
 import (
 	"bytes"
@@ -20,23 +20,23 @@ import (
 	"github.com/handoff-portal/handoff/templates"
 )
 
-// render sends a page. It renders to memory first: a component that fails
+// Render sends a page. It renders to memory first: a component that fails
 // half-way must become an error page, not half of one.
-func render(c echo.Context, status int, page templ.Component) error {
+func Render(c echo.Context, status int, page templ.Component) error {
 	var buf bytes.Buffer
 	if err := page.Render(c.Request().Context(), &buf); err != nil {
 		return err
 	}
-	return sendPage(c, status, buf.Bytes())
+	return SendPage(c, status, buf.Bytes())
 }
 
 // zippers are kept, for they are large. Nothing of a page stays in them.
 var zippers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }} //nolint:gochecknoglobals // a pool is no state
 
-// sendPage compresses a page for whoever can read that. Its length can tell nobody of
+// SendPage compresses a page for whoever can read that. Its length can tell nobody of
 // its secrets: who is able to make a browser ask for it knows its address, which is
 // the secret, and nothing that a stranger chooses stands in a page beside one.
-func sendPage(c echo.Context, status int, page []byte) error {
+func SendPage(c echo.Context, status int, page []byte) error {
 	header := c.Response().Header()
 	header.Add("Vary", "Accept-Encoding")
 	if !static.AcceptsGzip(c.Request()) {
@@ -60,15 +60,15 @@ func sendPage(c echo.Context, status int, page []byte) error {
 	return c.HTMLBlob(status, buf.Bytes())
 }
 
-// page is what every page has, for whoever asks and nobody's handoff.
-func (s *site) page(c echo.Context) templates.Page {
-	lang := s.language(c, "")
+// Page is what every page has, for whoever asks and nobody's handoff.
+func (s *Site) Page(c echo.Context) templates.Page {
+	lang := s.Language(c, "")
 	return templates.Page{T: s.catalog.Printer(lang, nil), Assets: s.files, Languages: s.languages(c, lang), Demo: s.demo}
 }
 
-func (s *site) pageAssets() templates.Assets {
+func (s *Site) pageAssets() templates.Assets {
 	asset := func(name string) templates.Asset {
-		return templates.Asset{URL: s.assets.URL(name), Integrity: s.assets.Integrity(name)}
+		return templates.Asset{URL: s.Assets.URL(name), Integrity: s.Assets.Integrity(name)}
 	}
 	css := asset("css/app.css")
 	css.Body = s.sheet
@@ -77,30 +77,30 @@ func (s *site) pageAssets() templates.Assets {
 	}
 }
 
-// pageOf is the page of one of a partner's handoffs.
-func (s *site) pageOf(c echo.Context, h handoff.Handoff) templates.Page {
-	lang := s.language(c, h.Terms.Locale)
-	p := s.pageIn(lang, h)
-	s.allowColours(c, h.Partner)
+// PageOf is the page of one of a partner's handoffs.
+func (s *Site) PageOf(c echo.Context, h handoff.Handoff) templates.Page {
+	lang := s.Language(c, h.Terms.Locale)
+	p := s.PageIn(lang, h)
+	s.AllowColours(c, h.Partner)
 	p.Languages = s.languages(c, lang)
 	return p
 }
 
-// pageIn is the same in a language, without what only a request can say.
-func (s *site) pageIn(lang i18n.Lang, h handoff.Handoff) templates.Page {
+// PageIn is the same in a language, without what only a request can say.
+func (s *Site) PageIn(lang i18n.Lang, h handoff.Handoff) templates.Page {
 	p := templates.Page{T: s.catalog.Printer(lang, nil), Assets: s.files, Demo: s.demo}
-	owner, ok := s.partners.ByID(h.Partner)
+	owner, ok := s.Partners.ByID(h.Partner)
 	if !ok {
 		return p
 	}
-	p = s.branded(p, owner, h.App)
+	p = s.Branded(p, owner, h.App)
 	p.T = s.catalog.Printer(lang, owner.Texts).For(target(h.Terms.Scope))
 	p.SupportRef = h.SupportRef
 	return p
 }
 
-// allowColours lets the browser take a partner's sheet where it stands in the page.
-func (s *site) allowColours(c echo.Context, owner handoff.PartnerID) {
+// AllowColours lets the browser take a partner's sheet where it stands in the page.
+func (s *Site) AllowColours(c echo.Context, owner handoff.PartnerID) {
 	h := c.Response().Header()
 	of := coloured{h.Get(policyHeader), owner}
 	policy, ok := s.coloured.Get(of)
@@ -120,8 +120,8 @@ type coloured struct {
 	owner  handoff.PartnerID
 }
 
-// branded makes p look as the partner wants it. The answer has to allowColours.
-func (s *site) branded(p templates.Page, owner *partner.Partner, app handoff.AppID) templates.Page {
+// Branded makes p look as the partner wants it. The answer has to AllowColours.
+func (s *Site) Branded(p templates.Page, owner *partner.Partner, app handoff.AppID) templates.Page {
 	look := s.brands.of[owner.ID]
 	p.Brand = templates.Brand{Name: owner.Name, LogoURL: look.logo}
 	if a, ok := owner.App(app); ok {
@@ -143,20 +143,20 @@ func target(scope []handoff.Scope) i18n.Target {
 	return i18n.Phone
 }
 
-// drawn is a link as the QR of a page.
-func drawn(link string) (templates.QR, error) {
+// Drawn is a link as the QR of a page.
+func Drawn(link string) (templates.QR, error) {
 	code, err := qr.Encode(link)
 	if err != nil {
 		return templates.QR{}, err
 	}
-	return templates.QR{Path: code.Path(), ViewBox: viewBox(code.Size())}, nil
+	return templates.QR{Path: code.Path(), ViewBox: ViewBox(code.Size())}, nil
 }
 
 // sendErrorPage answers a failure to a person. What is unknown, malformed or
 // foreign gets one page, whatever the path.
-func (s *site) sendErrorPage(c echo.Context, e *handoff.Error, o outcome) error {
-	p := s.page(c)
-	if publicCode(e.Code) == handoff.CodePlatformUnavailable {
+func (s *Site) sendErrorPage(c echo.Context, e *handoff.Error, o outcome) error {
+	p := s.Page(c)
+	if PublicCode(e.Code) == handoff.CodePlatformUnavailable {
 		p.Refresh = 5
 	}
 	if e.Code == handoff.CodeConflict { // a form that came too late; the page it came from knows more
@@ -167,12 +167,15 @@ func (s *site) sendErrorPage(c echo.Context, e *handoff.Error, o outcome) error 
 		p.Assets.PhoneJS, p.Assets.Icon = templates.Asset{}, templates.Asset{}
 	}
 	later := o.status == http.StatusTooManyRequests || o.status >= http.StatusInternalServerError
-	return render(c, o.status, templates.ProblemPage(templates.ErrorPage{
+	return Render(c, o.status, templates.ProblemPage(templates.ErrorPage{
 		Page: p, Status: o.status, Retry: later && c.Request().Method == http.MethodGet,
 	}))
 }
 
-func viewBox(size int) string {
+// ViewBox is that of a code of so many modules a side.
+func ViewBox(size int) string {
 	n := itoa(size)
 	return "0 0 " + n + " " + n
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,4 +1,4 @@
-package web
+package phone
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/templates"
+	"github.com/handoff-portal/handoff/web/site"
+	"github.com/handoff-portal/handoff/web/viewers"
 )
 
 func claimKey(c echo.Context) handoff.Secret { return handoff.Secret(c.Param("claim")) }
@@ -70,41 +72,41 @@ func linkScreen(h handoff.Handoff, now time.Time) string {
 const screenFaded = " faded"
 
 // show serves GET /p/:claim, the phone's own page.
-func (p *phone) show(c echo.Context) error {
-	got, err := p.handoffs.PhonePage(c.Request().Context(), claimKey(c), p.cookies.known(c))
+func (p *Handler) show(c echo.Context) error {
+	got, err := p.Handoffs.PhonePage(c.Request().Context(), claimKey(c), p.cookies.Known(c))
 	h := got.Handoff
 	if err != nil {
 		return p.refused(c, h, err)
 	}
-	page := p.pageOf(c, h)
+	page := p.PageOf(c, h)
 	page.Refresh = 5 // without script; with one, the page follows its handoff
-	live := templates.Live{Base: "/p/" + c.Param("claim"), Seq: h.Seq, Screen: phoneScreen(h, claimKey(c), p.handoffs.Now())}
+	live := templates.Live{Base: "/p/" + c.Param("claim"), Seq: h.Seq, Screen: phoneScreen(h, claimKey(c), p.Handoffs.Now())}
 	switch {
 	case got.Number != "":
-		return render(c, http.StatusOK, templates.NumberPage(templates.Number{Page: page, Live: live, Digits: got.Number}))
+		return site.Render(c, http.StatusOK, templates.NumberPage(templates.Number{Page: page, Live: live, Digits: got.Number}))
 	case h.Status == handoff.StatusConfirmed && got.Pickup == "":
 		page.Refresh = 1 // another request makes the exchange: look again soon
-		return render(c, http.StatusOK, templates.PhoneNoticePage(templates.NoticePage{Page: page, Notice: templates.NoticeConnecting}))
+		return site.Render(c, http.StatusOK, templates.PhoneNoticePage(templates.NoticePage{Page: page, Notice: templates.NoticeConnecting}))
 	}
 	app, ok := p.appOf(h)
 	if !ok {
 		return handoff.Errorf(handoff.CodeInternal, "the app %s of %s is not configured any more", h.App, h.Partner)
 	}
-	code, err := p.handoffs.InstallCode(h)
+	code, err := p.Handoffs.InstallCode(h)
 	if err != nil {
 		return err
 	}
 	install := ""
 	if code != "" {
-		install = p.hosts.CodeURL(h.Partner, code.Reveal())
+		install = p.Hosts.CodeURL(h.Partner, code.Reveal())
 	}
 	page.AppBanner = applink.Banner(h.Claim.By, app, install, false)
-	return render(c, http.StatusOK, templates.ReadyPage(p.ready(page, live, got, app, install)))
+	return site.Render(c, http.StatusOK, templates.ReadyPage(p.ready(page, live, got, app, install)))
 }
 
 // appOf is the app that a handoff is for.
-func (s *site) appOf(h handoff.Handoff) (*partner.App, bool) {
-	owner, ok := s.partners.ByID(h.Partner)
+func (p *Handler) appOf(h handoff.Handoff) (*partner.App, bool) {
+	owner, ok := p.Partners.ByID(h.Partner)
 	if !ok {
 		return nil, false
 	}
@@ -112,20 +114,20 @@ func (s *site) appOf(h handoff.Handoff) (*partner.App, bool) {
 }
 
 // ready is the page with the app link; install is the link that goes through the store.
-func (p *phone) ready(page templates.Page, live templates.Live, got handoff.Phone, app *partner.App, install string) templates.Ready {
+func (p *Handler) ready(page templates.Page, live templates.Live, got handoff.Phone, app *partner.App, install string) templates.Ready {
 	h := got.Handoff
 	by := h.Claim.By
 	r := templates.Ready{
-		Page: page, Live: live, Way: templates.OpenTap, Store: storeOf(by), StoreURL: templ.SafeURL(applink.StoreURL(by, app, install)),
-		Installed: h.Hint.Store && h.Status != handoff.StatusDelivered, Kept: h.Deadline.Sub(p.handoffs.Now()),
-		Delivered: h.Status == handoff.StatusDelivered, Help: h.Unheard(p.handoffs.Now()),
+		Page: page, Live: live, Way: templates.OpenTap, Store: site.StoreOf(by), StoreURL: templ.SafeURL(applink.StoreURL(by, app, install)),
+		Installed: h.Hint.Store && h.Status != handoff.StatusDelivered, Kept: h.Deadline.Sub(p.Handoffs.Now()),
+		Delivered: h.Status == handoff.StatusDelivered, Help: h.Unheard(p.Handoffs.Now()),
 	}
 	if got.Pickup == "" {
 		return r
 	}
 	// Without the app, Android comes back to this page.
-	fallback := p.public.String() + live.Base
-	link := applink.Launch(by, app, p.hosts.PickupURL(h.Partner, got.Pickup), fallback)
+	fallback := p.Public.String() + live.Base
+	link := applink.Launch(by, app, p.Hosts.PickupURL(h.Partner, got.Pickup), fallback)
 	r.Way = wayOf(link.Help)
 	if page.AppBanner != "" {
 		r.Way = templates.OpenBanner
@@ -136,7 +138,7 @@ func (p *phone) ready(page templates.Page, live templates.Live, got handoff.Phon
 	if link.Kind == applink.KindNone && !r.OnlyWeb {
 		// No app is known to open from here. Whoever came this far may still try: where
 		// nothing takes the link, it leads to a page that says so.
-		r.OpenURL = templ.SafeURL(p.hosts.PickupURL(h.Partner, got.Pickup))
+		r.OpenURL = templ.SafeURL(p.Hosts.PickupURL(h.Partner, got.Pickup))
 	}
 	return r
 }
@@ -154,17 +156,17 @@ func wayOf(h applink.Help) templates.OpenWay {
 }
 
 // open serves POST /p/:claim/open: a fresh app link.
-func (p *phone) open(c echo.Context) error {
-	h, err := p.handoffs.Reopen(c.Request().Context(), claimKey(c), p.cookies.known(c))
+func (p *Handler) open(c echo.Context) error {
+	h, err := p.Handoffs.Reopen(c.Request().Context(), claimKey(c), p.cookies.Known(c))
 	if err != nil {
 		return p.refused(c, h, err)
 	}
-	return p.seeOther(c, "/p/"+c.Param("claim"))
+	return p.SeeOther(c, "/p/"+c.Param("claim"))
 }
 
 // store serves POST /p/:claim/store: the phone is on its way to the store.
-func (p *phone) store(c echo.Context) error {
-	if _, err := p.handoffs.AtStore(c.Request().Context(), claimKey(c), p.cookies.known(c)); err != nil {
+func (p *Handler) store(c echo.Context) error {
+	if _, err := p.Handoffs.AtStore(c.Request().Context(), claimKey(c), p.cookies.Known(c)); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
@@ -172,27 +174,27 @@ func (p *phone) store(c echo.Context) error {
 
 // tapped serves POST /p/:claim/tapped: the app link was tapped. Whether an app
 // opened, its pickup tells.
-func (p *phone) tapped(c echo.Context) error {
-	if _, err := p.handoffs.TapAtPhone(c.Request().Context(), claimKey(c), p.cookies.known(c)); err != nil {
+func (p *Handler) tapped(c echo.Context) error {
+	if _, err := p.Handoffs.TapAtPhone(c.Request().Context(), claimKey(c), p.cookies.Known(c)); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
 }
 
 // rejectClaim serves POST /p/:claim/reject, asked once more.
-func (p *phone) rejectClaim(c echo.Context) error {
-	ctx, key, owner := c.Request().Context(), claimKey(c), p.cookies.known(c)
+func (p *Handler) rejectClaim(c echo.Context) error {
+	ctx, key, owner := c.Request().Context(), claimKey(c), p.cookies.Known(c)
 	if c.Request().PostFormValue("sure") != "1" {
-		h, err := p.handoffs.PhoneStatus(ctx, key, owner)
+		h, err := p.Handoffs.PhoneStatus(ctx, key, owner)
 		if err != nil {
 			return p.refused(c, h, err)
 		}
 		base := "/p/" + c.Param("claim")
-		return render(c, http.StatusOK, templates.RejectAskPage(templates.RejectAsk{
-			Page: p.pageOf(c, h), Action: base + "/reject", BackURL: templ.SafeURL(base),
+		return site.Render(c, http.StatusOK, templates.RejectAskPage(templates.RejectAsk{
+			Page: p.PageOf(c, h), Action: base + "/reject", BackURL: templ.SafeURL(base),
 		}))
 	}
-	h, err := p.handoffs.RefuseClaim(ctx, key, owner)
+	h, err := p.Handoffs.RefuseClaim(ctx, key, owner)
 	if err != nil {
 		return p.refused(c, h, err)
 	}
@@ -200,17 +202,17 @@ func (p *phone) rejectClaim(c echo.Context) error {
 }
 
 // phoneState is the state of a phone's own page.
-func phoneState(h handoff.Handoff, key handoff.Secret, now time.Time) stateJSON {
+func phoneState(h handoff.Handoff, key handoff.Secret, now time.Time) viewers.State {
 	screen := phoneScreen(h, key, now)
-	return stateJSON{
-		V: 1, Seq: h.Seq, Status: h.Status, ExpiresAt: wireTime(h.Deadline), PollAfter: pollAfter,
+	return viewers.State{
+		V: 1, Seq: h.Seq, Status: h.Status, ExpiresAt: site.WireTime(h.Deadline), PollAfter: viewers.PollAfter,
 		Screen: screen, End: h.Status.Ended() || screen == screenGone,
 	}
 }
 
 // current is the handoff of a phone's page, its lease renewed; after an end, as it ended.
-func (p *phone) current(ctx context.Context, key, owner handoff.Secret) (handoff.Handoff, error) {
-	h, err := p.handoffs.PhoneStatus(ctx, key, owner)
+func (p *Handler) current(ctx context.Context, key, owner handoff.Secret) (handoff.Handoff, error) {
+	h, err := p.Handoffs.PhoneStatus(ctx, key, owner)
 	if err != nil && h.Status.Ended() && h.Claim != nil {
 		return h, nil
 	}
@@ -218,26 +220,26 @@ func (p *phone) current(ctx context.Context, key, owner handoff.Secret) (handoff
 }
 
 // status serves GET /p/:claim/status.
-func (p *phone) status(c echo.Context) error {
-	h, err := p.current(c.Request().Context(), claimKey(c), p.cookies.known(c))
+func (p *Handler) status(c echo.Context) error {
+	h, err := p.current(c.Request().Context(), claimKey(c), p.cookies.Known(c))
 	if err != nil {
 		return err
 	}
-	if err := p.handoffs.Watch(c.Request().Context(), h); err != nil && handoff.CodeOf(err) != handoff.CodeStoreUnavailable {
+	if err := p.Handoffs.Watch(c.Request().Context(), h); err != nil && handoff.CodeOf(err) != handoff.CodeStoreUnavailable {
 		return err
 	}
-	return writeJSON(c, http.StatusOK, phoneState(h, claimKey(c), p.handoffs.Now()))
+	return site.WriteJSON(c, http.StatusOK, phoneState(h, claimKey(c), p.Handoffs.Now()))
 }
 
 // follow serves GET /p/:claim/events.
-func (p *phone) follow(c echo.Context) error {
+func (p *Handler) follow(c echo.Context) error {
 	// A copy: what c has is cut out of the request, which a viewer would hold.
-	key, owner := handoff.Secret(strings.Clone(claimKey(c).Reveal())), p.cookies.known(c)
+	key, owner := handoff.Secret(strings.Clone(claimKey(c).Reveal())), p.cookies.Known(c)
 	h, err := p.current(c.Request().Context(), key, owner)
 	if err != nil {
 		return err
 	}
-	return p.stream(c, h, phonePage{key, p.handoffs}, func(ctx context.Context) (handoff.Handoff, error) { return p.current(ctx, key, owner) })
+	return p.viewers.Stream(c, h, phonePage{key, p.Handoffs}, func(ctx context.Context) (handoff.Handoff, error) { return p.current(ctx, key, owner) })
 }
 
 // phonePage is a phone's own page, as a stream keeps it up to date.
@@ -246,35 +248,35 @@ type phonePage struct {
 	handoffs *handoff.Service
 }
 
-func (p phonePage) state(h handoff.Handoff) (stateJSON, error) {
+func (p phonePage) State(h handoff.Handoff) (viewers.State, error) {
 	return phoneState(h, p.key, p.handoffs.Now()), nil
 }
 
-func (p phonePage) screen(h handoff.Handoff, now time.Time) string { return phoneScreen(h, p.key, now) }
+func (p phonePage) Screen(h handoff.Handoff, now time.Time) string { return phoneScreen(h, p.key, now) }
 
-func (phonePage) turns() bool { return false }
+func (phonePage) Turns() bool { return false }
 
 // appLink serves GET /a/:partner/:pickup in a browser: the app did not take its
 // link. It redeems nothing, and looks nothing up.
-func (p *phone) appLink(c echo.Context) error {
-	page := p.page(c)
-	owner, ok := p.partners.ByID(handoff.PartnerID(c.Param("partner")))
+func (p *Handler) appLink(c echo.Context) error {
+	page := p.Page(c)
+	owner, ok := p.Partners.ByID(handoff.PartnerID(c.Param("partner")))
 	if !ok {
 		return handoff.Errorf(handoff.CodeNotFound, "no such path")
 	}
-	p.allowColours(c, owner.ID)
-	page = p.branded(page, owner, "")
-	by := p.visitor(c)
-	a := templates.AppLink{Page: page, Way: templates.OpenTap, Store: storeOf(by)}
+	p.AllowColours(c, owner.ID)
+	page = p.Branded(page, owner, "")
+	by := p.Visitor(c)
+	a := templates.AppLink{Page: page, Way: templates.OpenTap, Store: site.StoreOf(by)}
 	if app, ok := owner.App(""); ok {
 		a.StoreURL = templ.SafeURL(applink.StoreURL(by, app, ""))
 		if pickup := c.Param("pickup"); pickup != "connect" && capabilityForm.MatchString(pickup) {
-			link := applink.Launch(by, app, p.hosts.PickupURL(owner.ID, handoff.Secret(pickup)), "")
+			link := applink.Launch(by, app, p.Hosts.PickupURL(owner.ID, handoff.Secret(pickup)), "")
 			a.OpenURL = templ.SafeURL(link.Href)
 			a.Way = wayOf(link.Help)
 		}
 	}
-	return render(c, http.StatusOK, templates.AppLinkPage(a))
+	return site.Render(c, http.StatusOK, templates.AppLinkPage(a))
 }
 
 var capabilityForm = regexp.MustCompile(`^[A-Za-z0-9_-]{22}$`)

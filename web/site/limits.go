@@ -1,9 +1,8 @@
-package web
+package site
 
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -53,8 +52,8 @@ func clientAddress(proxies []netip.Prefix) echo.IPExtractor {
 	return echo.ExtractIPFromXFFHeader(trust...)
 }
 
-// isProxy reports whether a request comes straight from one of proxies.
-func isProxy(proxies []netip.Prefix, r *http.Request) bool {
+// IsProxy reports whether a request comes straight from one of proxies.
+func IsProxy(proxies []netip.Prefix, r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	return err == nil && slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) })
 }
@@ -67,7 +66,7 @@ func countryOf(proxies []netip.Prefix, header string) func(*http.Request) string
 		if header == "" {
 			return ""
 		}
-		if !isProxy(proxies, r) {
+		if !IsProxy(proxies, r) {
 			return ""
 		}
 		region, err := language.ParseRegion(r.Header.Get(header))
@@ -78,17 +77,17 @@ func countryOf(proxies []netip.Prefix, header string) func(*http.Request) string
 	}
 }
 
-// network is the network a request comes from.
-func (s *site) network(c echo.Context) string { return limit.Network(s.address(c.Request())) }
+// Network is the network a request comes from.
+func (s *Site) Network(c echo.Context) string { return limit.Network(s.Address(c.Request())) }
 
 // sharedSpace is what carriers number their customers with (RFC 6598).
 func sharedSpace() netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64}), 10) }
 
-// seenFrom is the network a request comes from, as it is told apart from others;
+// SeenFrom is the network a request comes from, as it is told apart from others;
 // empty for an address that says nothing of where somebody is, such as one of a
 // private network, which there are many of.
-func (s *site) seenFrom(c echo.Context) handoff.Secret {
-	a, err := netip.ParseAddr(s.address(c.Request()))
+func (s *Site) SeenFrom(c echo.Context) handoff.Secret {
+	a, err := netip.ParseAddr(s.Address(c.Request()))
 	if err != nil {
 		return ""
 	}
@@ -96,27 +95,27 @@ func (s *site) seenFrom(c echo.Context) handoff.Secret {
 	if !a.IsGlobalUnicast() || a.IsPrivate() || sharedSpace().Contains(a) {
 		return ""
 	}
-	return handoff.Secret(s.network(c))
+	return handoff.Secret(s.Network(c))
 }
 
 // within counts one of kind for key. Beyond the limit it is CodeRateLimited. If
 // nobody can count, nobody is refused.
-func (s *site) within(c echo.Context, kind limit.Kind, key string) error {
-	ok, after, err := s.limiter.Allow(c.Request().Context(), kind, key)
+func (s *Site) within(c echo.Context, kind limit.Kind, key string) error {
+	ok, after, err := s.Limiter.Allow(c.Request().Context(), kind, key)
 	if err != nil {
-		s.uncounted(c, kind, err)
+		s.Uncounted(c, kind, err)
 		return nil
 	}
-	return beyond(kind, ok, after)
+	return Beyond(kind, ok, after)
 }
 
-// uncounted notes what nobody could count.
-func (s *site) uncounted(c echo.Context, kind limit.Kind, err error) {
-	s.log.ErrorContext(c.Request().Context(), "limit_failed", "route", c.Path(), "limit", string(kind), "error", err)
+// Uncounted notes what nobody could count.
+func (s *Site) Uncounted(c echo.Context, kind limit.Kind, err error) {
+	s.Log.ErrorContext(c.Request().Context(), "limit_failed", "route", c.Path(), "limit", string(kind), "error", err)
 }
 
-// beyond is the failure of what is not within a limit.
-func beyond(kind limit.Kind, ok bool, after time.Duration) error {
+// Beyond is the failure of what is not within a limit.
+func Beyond(kind limit.Kind, ok bool, after time.Duration) error {
 	if ok {
 		return nil
 	}
@@ -125,12 +124,12 @@ func beyond(kind limit.Kind, ok bool, after time.Duration) error {
 	return e
 }
 
-// limitPages bounds what browsers ask for: pages and forms by their network. What
+// LimitPages bounds what browsers ask for: pages and forms by their network. What
 // an open page asks by itself to stay up to date, some twenty times a minute,
 // would use a whole office's share up; it is bounded by the page instead.
-func (s *site) limitPages(next echo.HandlerFunc) echo.HandlerFunc {
+func (s *Site) LimitPages(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		kind, key := limit.PagesPerNetwork, s.network(c)
+		kind, key := limit.PagesPerNetwork, s.Network(c)
 		switch path.Base(c.Path()) {
 		case "events", "status", "qr.svg", "qr.png":
 			hash := handoff.HashOf(handoff.Secret(c.ParamValues()[0]))
@@ -143,66 +142,36 @@ func (s *site) limitPages(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// limitClaims bounds the attempts to claim, by their network.
-func (s *site) limitClaims(next echo.HandlerFunc) echo.HandlerFunc {
+// LimitClaims bounds the attempts to claim, by their network.
+func (s *Site) LimitClaims(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if err := s.within(c, limit.ClaimsPerNetwork, s.network(c)); err != nil {
+		if err := s.within(c, limit.ClaimsPerNetwork, s.Network(c)); err != nil {
 			return err
 		}
 		return next(c)
 	}
 }
 
-// limitCreates bounds the handoffs that a partner asks for, and tells it with
-// every answer what it has left; it comes after authenticate.
-func (s *site) limitCreates(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		ok, after, left, err := s.limiter.Take(c.Request().Context(), limit.CreatesPerPartner, string(caller(c).ID))
-		if err != nil {
-			s.uncounted(c, limit.CreatesPerPartner, err)
-			return next(c)
-		}
-		tellQuota(c.Response().Header(), limit.CreatesPerPartner, left)
-		if err := beyond(limit.CreatesPerPartner, ok, after); err != nil {
-			return err
-		}
-		return next(c)
-	}
-}
-
-// tellQuota sets RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers,
-// structured fields of RFC 9651): the rate, what is left of it, and the seconds
-// until all of it is there again. Times are whole seconds there, so a window that
-// is not is left out.
-func tellQuota(h http.Header, kind limit.Kind, q limit.Quota) {
-	policy := fmt.Sprintf("%q;q=%d", kind, q.Rate.Count)
-	if q.Rate.Per%time.Second == 0 {
-		policy += fmt.Sprintf(";w=%d", q.Rate.Per/time.Second)
-	}
-	h.Set("RateLimit-Policy", policy)
-	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%s", kind, q.Left, retrySeconds(q.Full)))
-}
-
-// limitUnknown makes one failure of all that is not found, so that a malformed, an
+// LimitUnknown makes one failure of all that is not found, so that a malformed, an
 // unknown and a foreign capability are answered alike, and bounds how often a
 // network gets it.
-func (s *site) limitUnknown(next echo.HandlerFunc) echo.HandlerFunc {
+func (s *Site) LimitUnknown(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		err := next(c)
 		if err == nil || handoff.CodeOf(err) != handoff.CodeNotFound {
 			return err
 		}
-		return s.unknown(c)
+		return s.Unknown(c)
 	}
 }
 
-// unknown is the answer to a capability that never was. Beyond the limit it is
+// Unknown is the answer to a capability that never was. Beyond the limit it is
 // CodeRateLimited, for those alone: a good one from the same network is answered
 // as ever, since the people behind an address must not suffer for one of them who
 // guesses. A guesser gains nothing by it: of 2^128 there is nothing to be found,
 // and typed codes, which are shorter, have a budget of their own.
-func (s *site) unknown(c echo.Context) error {
-	if err := s.within(c, limit.UnknownPerNetwork, s.network(c)); err != nil {
+func (s *Site) Unknown(c echo.Context) error {
+	if err := s.within(c, limit.UnknownPerNetwork, s.Network(c)); err != nil {
 		return err
 	}
 	return handoff.Errorf(handoff.CodeNotFound, "there is no such thing, or not any more")
@@ -211,10 +180,10 @@ func (s *site) unknown(c echo.Context) error {
 // streamRetry is what a page without a stream is told; meanwhile it polls.
 const streamRetry = 30 * time.Second
 
-// noStream answers a stream beyond the limits: nobody reads a page here.
-func noStream(c echo.Context) error {
+// NoStream answers a stream beyond the limits: nobody reads a page here.
+func NoStream(c echo.Context) error {
 	h := c.Response().Header()
 	h.Set("Cache-Control", "no-store")
-	h.Set("Retry-After", retrySeconds(streamRetry))
+	h.Set("Retry-After", RetrySeconds(streamRetry))
 	return c.NoContent(http.StatusServiceUnavailable)
 }

@@ -1,4 +1,4 @@
-package web
+package site
 
 import (
 	"net/http"
@@ -17,9 +17,9 @@ import (
 // is in the address, since a framed page can keep nothing anywhere else.
 const langParam = "lang"
 
-// language is what a page speaks: what the person chose, else what the partner
+// Language is what a page speaks: what the person chose, else what the partner
 // asked for, else what the browser prefers.
-func (s *site) language(c echo.Context, locale string) i18n.Lang {
+func (s *Site) Language(c echo.Context, locale string) i18n.Lang {
 	if lang, ok := s.chosen(c); ok {
 		return lang
 	}
@@ -40,7 +40,7 @@ type wanted struct{ locale, accept string }
 // chosen is the language in the address, or in that of the page that asks: its
 // forms, its stream and the pages it leads to. Our Referrer-Policy has browsers
 // name it to ourselves, and to nobody else.
-func (s *site) chosen(c echo.Context) (i18n.Lang, bool) {
+func (s *Site) chosen(c echo.Context) (i18n.Lang, bool) {
 	if c.Request().URL.RawQuery != "" {
 		if lang, ok := s.catalog.Has(c.QueryParam(langParam)); ok {
 			return lang, true
@@ -51,7 +51,7 @@ func (s *site) chosen(c echo.Context) (i18n.Lang, bool) {
 		return "", false
 	}
 	from, err := url.Parse(referer)
-	if err != nil || from.Host != s.public.Host {
+	if err != nil || from.Host != s.Public.Host {
 		return "", false
 	}
 	return s.catalog.Has(from.Query().Get(langParam))
@@ -76,27 +76,15 @@ func menus(catalog *i18n.Catalog) map[i18n.Lang][]templates.Language {
 
 // languages is the menu of a page: the same page in each language. The answer to
 // a form has none, since its address alone leads elsewhere.
-func (s *site) languages(c echo.Context, current i18n.Lang) []templates.Language {
+func (s *Site) languages(c echo.Context, current i18n.Lang) []templates.Language {
 	if m := c.Request().Method; m != http.MethodGet && m != http.MethodHead {
 		return nil
 	}
 	return s.menus[current]
 }
 
-// keep returns the menu with what else the page's address says.
-func keep(menu []templates.Language, q url.Values) []templates.Language {
-	if len(q) == 0 {
-		return menu
-	}
-	menu = slices.Clone(menu)
-	for i := range menu {
-		menu[i].URL += templ.SafeURL("&" + q.Encode())
-	}
-	return menu
-}
-
-// seeOther sends a browser on to another of our pages, in the language it chose.
-func (s *site) seeOther(c echo.Context, path string) error {
+// SeeOther sends a browser on to another of our pages, in the language it chose.
+func (s *Site) SeeOther(c echo.Context, path string) error {
 	if lang, ok := s.chosen(c); ok {
 		path += "?" + langParam + "=" + string(lang)
 	}

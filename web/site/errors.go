@@ -1,4 +1,4 @@
-package web
+package site
 
 import (
 	"context"
@@ -65,8 +65,11 @@ func outcomeOf(code handoff.Code) outcome {
 	return outcome{http.StatusInternalServerError, "Something went wrong"}
 }
 
-// publicCode is the code of the contract for one of ours.
-func publicCode(code handoff.Code) handoff.Code {
+// StatusOf is how a failure of this code is answered.
+func StatusOf(code handoff.Code) int { return outcomeOf(code).status }
+
+// PublicCode is the code of the contract for one of ours.
+func PublicCode(code handoff.Code) handoff.Code {
 	switch code {
 	case handoff.CodeUnknownJourney:
 		return handoff.CodeInvalid
@@ -97,9 +100,9 @@ type problemField struct {
 	Detail  string `json:"detail"`
 }
 
-// classified returns err as one with a code. Echo's own errors, for unknown
+// Classified returns err as one with a code. Echo's own errors, for unknown
 // paths, methods and sizes, get the code that fits.
-func classified(err error) *handoff.Error {
+func Classified(err error) *handoff.Error {
 	if e, ok := errors.AsType[*handoff.Error](err); ok {
 		return e
 	}
@@ -124,8 +127,8 @@ func classified(err error) *handoff.Error {
 // proxies count it. It is no failure of ours: a stranger could make any number of them.
 const statusLeft = 499
 
-// answerError is the one place where a failure becomes a status.
-func (s *site) answerError(err error, c echo.Context) {
+// AnswerError is the one place where a failure becomes a status.
+func (s *Site) AnswerError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
@@ -134,16 +137,16 @@ func (s *site) answerError(err error, c echo.Context) {
 		_ = c.NoContent(statusLeft) // for the log and the counts: nobody reads it
 		return
 	}
-	e := classified(err)
+	e := Classified(err)
 	o := outcomeOf(e.Code)
 	if o.status >= http.StatusInternalServerError {
 		level := slog.LevelError
-		if publicCode(e.Code) == handoff.CodePlatformUnavailable {
+		if PublicCode(e.Code) == handoff.CodePlatformUnavailable {
 			level = slog.LevelWarn
 		}
-		s.log.LogAttrs(ctx, level, "request_failed", slog.String("route", c.Path()), slog.String("code", string(e.Code)), slog.Any("error", err))
+		s.Log.LogAttrs(ctx, level, "request_failed", slog.String("route", c.Path()), slog.String("code", string(e.Code)), slog.Any("error", err))
 	}
-	retryAfter(c, e)
+	RetryAfter(c, e)
 	if !isAPI(c) && c.Response().Header().Get("Content-Security-Policy") == "" { // before a group's own headers
 		maps.Copy(c.Response().Header(), s.forPages)
 	}
@@ -157,15 +160,15 @@ func (s *site) answerError(err error, c echo.Context) {
 		sent = s.sendErrorPage(c, e, o)
 	}
 	if sent != nil {
-		s.log.LogAttrs(ctx, slog.LevelWarn, "error_answer_failed", slog.String("route", c.Path()), slog.Any("error", sent))
+		s.Log.LogAttrs(ctx, slog.LevelWarn, "error_answer_failed", slog.String("route", c.Path()), slog.Any("error", sent))
 	}
 }
 
-// retryAfter says when to try again, in whole seconds.
-func retryAfter(c echo.Context, e *handoff.Error) {
+// RetryAfter says when to try again, in whole seconds.
+func RetryAfter(c echo.Context, e *handoff.Error) {
 	after := e.RetryAfter
 	if after <= 0 {
-		switch publicCode(e.Code) { //nolint:exhaustive // the two codes that promise the header
+		switch PublicCode(e.Code) { //nolint:exhaustive // the two codes that promise the header
 		case handoff.CodePlatformUnavailable:
 			after = 5 * time.Second
 		case handoff.CodeRateLimited:
@@ -180,10 +183,10 @@ func retryAfter(c echo.Context, e *handoff.Error) {
 // problemPath is where the documentation has a page for each code.
 const problemPath = "/docs/errors/"
 
-func (s *site) sendProblem(c echo.Context, e *handoff.Error, o outcome) error {
-	code := publicCode(e.Code)
+func (s *Site) sendProblem(c echo.Context, e *handoff.Error, o outcome) error {
+	code := PublicCode(e.Code)
 	p := problem{
-		Type: s.public.String() + problemPath + string(code), Title: o.title, Status: o.status, Detail: e.Detail,
+		Type: s.Public.String() + problemPath + string(code), Title: o.title, Status: o.status, Detail: e.Detail,
 		Instance: reqctx.ID(c.Request().Context()), Code: code, Reason: e.Reason,
 	}
 	if code == handoff.CodeInternal {
@@ -197,5 +200,10 @@ func (s *site) sendProblem(c echo.Context, e *handoff.Error, o outcome) error {
 	}
 	setAPIHeaders(c.Response().Header()) // it may have failed before its group's own
 	c.Response().Header().Set("Content-Type", "application/problem+json")
-	return writeJSON(c, o.status, p)
+	return WriteJSON(c, o.status, p)
+}
+
+// RetrySeconds is d in whole seconds, rounded up.
+func RetrySeconds(d time.Duration) string {
+	return strconv.Itoa(int((d + time.Second - 1) / time.Second))
 }

@@ -1,22 +1,34 @@
-package web
+package api
 
 import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/web/site"
 )
 
-// appAPI is what a partner's native app calls. It takes no key: a code, a pickup
+// App is what a partner's native app calls. It takes no key: a code, a pickup
 // and a PKCE pair are all it has.
-type appAPI struct {
-	*site
+type App struct {
+	*site.Site
+}
+
+// NewApp returns the app API.
+func NewApp(s *site.Site) *App { return &App{s} }
+
+// Mount adds the paths of the app API to g, which is /v1.
+func (a *App) Mount(g *echo.Group) {
+	g.POST("/claims", a.claim, a.LimitClaims)
+	g.POST("/claims/:claim/token", a.token)
+	g.POST("/claims/:claim/reject", a.reject)
+	g.POST("/pickups", a.pickUp)
+	g.POST("/reports/:report", a.report)
 }
 
 type claimRequest struct {
@@ -52,9 +64,9 @@ type claimContext struct {
 }
 
 // claim serves POST /v1/claims.
-func (a *appAPI) claim(c echo.Context) error {
+func (a *App) claim(c echo.Context) error {
 	var r claimRequest
-	if err := readJSON(c, &r); err != nil {
+	if err := site.ReadJSON(c, &r); err != nil {
 		return err
 	}
 	var f faults
@@ -75,25 +87,25 @@ func (a *appAPI) claim(c echo.Context) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	p, code, err := a.hosts.ParseCode(r.Code, handoff.PartnerID(r.Partner))
+	p, code, err := a.Hosts.ParseCode(r.Code, handoff.PartnerID(r.Partner))
 	if err != nil {
 		if handoff.CodeOf(err) == handoff.CodeNotFound { // the work of one that is well formed: there is no telling them apart
-			_, _ = a.handoffs.PartnerOf(c.Request().Context(), handoff.Secret(r.Code))
+			_, _ = a.Handoffs.PartnerOf(c.Request().Context(), handoff.Secret(r.Code))
 		}
 		return err
 	}
 	if p == "" { // a bare code: its handoff says whose it is
-		if p, err = a.handoffs.PartnerOf(c.Request().Context(), handoff.Secret(code)); err != nil {
+		if p, err = a.Handoffs.PartnerOf(c.Request().Context(), handoff.Secret(code)); err != nil {
 			return err
 		}
 	}
-	by := a.visitor(c)
+	by := a.Visitor(c)
 	by.Class, by.InApp, by.Name = class, "", ""
 	var got handoff.AppClaim
-	err = a.guess(c, p, handoff.Secret(code), func() (bool, error) {
+	err = a.Guess(c, p, handoff.Secret(code), func() (bool, error) {
 		var err error
-		got, err = a.handoffs.ClaimForApp(c.Request().Context(), handoff.AppTap{
-			Partner: p, Code: handoff.Secret(code), Opened: openedIn(r.Code), Challenge: r.CodeChallenge, Browser: by, Network: a.seenFrom(c), Risk: a.risky(c, p),
+		got, err = a.Handoffs.ClaimForApp(c.Request().Context(), handoff.AppTap{
+			Partner: p, Code: handoff.Secret(code), Opened: openedIn(r.Code), Challenge: r.CodeChallenge, Browser: by, Network: a.SeenFrom(c), Risk: a.Risky(c, p),
 			Device: handoff.DeviceInfo{ID: r.DeviceInfo.DeviceID, Name: r.DeviceInfo.DeviceName, Type: r.DeviceInfo.DeviceType},
 		})
 		return err == nil || handoff.CodeOf(err) != handoff.CodeNotFound, err
@@ -104,15 +116,15 @@ func (a *appAPI) claim(c echo.Context) error {
 	h := got.Handoff
 	answer := claimAnswer{
 		ClaimID: got.ClaimID.Reveal(), Status: h.Status, ExpiresIn: int(got.Expires / time.Second), Interval: int(got.Interval / time.Second),
-		Context: claimContext{Label: h.Terms.Label, Browser: h.Asker.Name, OS: h.Asker.OS, RequestedAt: wireTime(h.CreatedAt)},
+		Context: claimContext{Label: h.Terms.Label, Browser: h.Asker.Name, OS: h.Asker.OS, RequestedAt: site.WireTime(h.CreatedAt)},
 	}
-	if owner, ok := a.partners.ByID(h.Partner); ok {
+	if owner, ok := a.Partners.ByID(h.Partner); ok {
 		answer.Context.Partner = owner.Name
 	}
 	if got.Number != "" {
 		answer.Number = &got.Number
 	}
-	return writeJSON(c, http.StatusCreated, answer)
+	return site.WriteJSON(c, http.StatusCreated, answer)
 }
 
 // openedIn is the proof of opening in a landing's way-out link.
@@ -121,16 +133,16 @@ func openedIn(code string) string {
 	if err != nil {
 		return ""
 	}
-	return u.Query().Get(openedParam)
+	return u.Query().Get(site.OpenedParam)
 }
 
 // token serves POST /v1/claims/:claim/token.
-func (a *appAPI) token(c echo.Context) error {
+func (a *App) token(c echo.Context) error {
 	verifier, err := codeVerifier(c)
 	if err != nil {
 		return err
 	}
-	t, err := a.handoffs.TokenForApp(c.Request().Context(), handoff.Secret(c.Param("claim")), verifier)
+	t, err := a.Handoffs.TokenForApp(c.Request().Context(), handoff.Secret(c.Param("claim")), verifier)
 	if err != nil {
 		return err
 	}
@@ -138,12 +150,12 @@ func (a *appAPI) token(c echo.Context) error {
 }
 
 // reject serves POST /v1/claims/:claim/reject.
-func (a *appAPI) reject(c echo.Context) error {
+func (a *App) reject(c echo.Context) error {
 	verifier, err := codeVerifier(c)
 	if err != nil {
 		return err
 	}
-	if err := a.handoffs.RefuseForApp(c.Request().Context(), handoff.Secret(c.Param("claim")), verifier); err != nil {
+	if err := a.Handoffs.RefuseForApp(c.Request().Context(), handoff.Secret(c.Param("claim")), verifier); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
@@ -153,20 +165,20 @@ func codeVerifier(c echo.Context) (handoff.Secret, error) {
 	var r struct {
 		CodeVerifier string `json:"codeVerifier"`
 	}
-	err := readJSON(c, &r)
+	err := site.ReadJSON(c, &r)
 	return handoff.Secret(r.CodeVerifier), err
 }
 
 // pickUp serves POST /v1/pickups.
-func (a *appAPI) pickUp(c echo.Context) error {
+func (a *App) pickUp(c echo.Context) error {
 	var r struct {
 		Pickup   string `json:"pickup"`
 		Verifier string `json:"verifier"`
 	}
-	if err := readJSON(c, &r); err != nil {
+	if err := site.ReadJSON(c, &r); err != nil {
 		return err
 	}
-	t, err := a.handoffs.PickUp(c.Request().Context(), handoff.Secret(r.Pickup), handoff.Secret(r.Verifier))
+	t, err := a.Handoffs.PickUp(c.Request().Context(), handoff.Secret(r.Pickup), handoff.Secret(r.Verifier))
 	if err != nil {
 		return err
 	}
@@ -174,14 +186,14 @@ func (a *appAPI) pickUp(c echo.Context) error {
 }
 
 // report serves POST /v1/reports/:report, the reportUrl of a token answer.
-func (a *appAPI) report(c echo.Context) error {
+func (a *App) report(c echo.Context) error {
 	var r struct {
 		Event string `json:"event"`
 	}
-	if err := readJSON(c, &r); err != nil {
+	if err := site.ReadJSON(c, &r); err != nil {
 		return err
 	}
-	if err := a.handoffs.Report(c.Request().Context(), handoff.Secret(c.Param("report")), handoff.Report(r.Event)); err != nil {
+	if err := a.Handoffs.Report(c.Request().Context(), handoff.Secret(c.Param("report")), handoff.Report(r.Event)); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
@@ -204,30 +216,25 @@ type tokenAnswer struct {
 	CredentialExpiresIn json.RawMessage    `json:"credentialExpiresIn,omitempty"`
 }
 
-func (a *appAPI) sendToken(c echo.Context, t handoff.TokenAnswer) error {
+func (a *App) sendToken(c echo.Context, t handoff.TokenAnswer) error {
 	w := tokenAnswer{
-		TokenType: "end-user", ExpiresIn: max(0, int(t.ExpiresAt.Sub(a.handoffs.Now())/time.Second)), InstanceID: t.Instance,
-		PlatformURL: t.PlatformURL, HandoffID: t.Handoff, ReportURL: a.link.String() + "/v1/reports/" + t.ReportKey.Reveal(),
+		TokenType: "end-user", ExpiresIn: max(0, int(t.ExpiresAt.Sub(a.Handoffs.Now())/time.Second)), InstanceID: t.Instance,
+		PlatformURL: t.PlatformURL, HandoffID: t.Handoff, ReportURL: a.Link.String() + "/v1/reports/" + t.ReportKey.Reveal(),
 		ResumeCredential: t.ResumeCredential.Reveal(), CredentialExpiresAt: t.CredentialExpiresAt, CredentialExpiresIn: t.CredentialExpiresIn,
 	}
 	if t.Response != "" {
-		back := a.public.String() + "/r/" + t.Response.Reveal()
+		back := a.Public.String() + "/r/" + t.Response.Reveal()
 		w.ReturnURL = &back
 	}
 	if !t.Connect {
 		w.EndUserToken = t.Token.Reveal()
-		return writeJSON(c, http.StatusOK, w)
+		return site.WriteJSON(c, http.StatusOK, w)
 	}
 	w.TokenType, w.ConnectToken = "connect", t.Token.Reveal()
-	if p, ok := a.partners.ByID(t.Partner); ok {
+	if p, ok := a.Partners.ByID(t.Partner); ok {
 		if app, ok := p.App(t.App); ok {
 			w.JourneyURL = app.JourneyLink(t.Instance, t.Token).Reveal()
 		}
 	}
-	return writeJSON(c, http.StatusOK, w)
-}
-
-// retrySeconds is d in whole seconds, rounded up.
-func retrySeconds(d time.Duration) string {
-	return strconv.Itoa(int((d + time.Second - 1) / time.Second))
+	return site.WriteJSON(c, http.StatusOK, w)
 }

@@ -1,4 +1,4 @@
-package web
+package api
 
 import (
 	"encoding/json"
@@ -17,6 +17,7 @@ import (
 
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/partner"
+	"github.com/handoff-portal/handoff/web/site"
 )
 
 // createRequest is the body of POST /v1/handoffs.
@@ -66,7 +67,7 @@ func (f *faults) add(pointer, format string, args ...any) {
 // check adds the detail of err, if there is one.
 func (f *faults) check(pointer string, err error) {
 	if err != nil {
-		f.add(pointer, "%s", classified(err).Detail)
+		f.add(pointer, "%s", site.Classified(err).Detail)
 	}
 }
 
@@ -80,7 +81,7 @@ func (f faults) err() error {
 }
 
 // handoff is what r asks for, in the terms of p; every fault at once.
-func (r createRequest) handoff(p *partner.Partner, frame time.Duration, m Messenger) (handoff.NewHandoff, error) {
+func (r createRequest) handoff(p *partner.Partner, frame time.Duration, m site.Messenger) (handoff.NewHandoff, error) {
 	var f faults
 	n := handoff.NewHandoff{Partner: p.ID}
 	switch {
@@ -133,7 +134,7 @@ func (r createRequest) handoff(p *partner.Partner, frame time.Duration, m Messen
 
 // contact reads how the person can be reached. What nobody here can send to is not
 // looked at, nor kept.
-func (r createRequest) contact(m Messenger, f *faults) []handoff.Recipient {
+func (r createRequest) contact(m site.Messenger, f *faults) []handoff.Recipient {
 	if r.Contact == nil || m == nil {
 		return nil
 	}
@@ -217,9 +218,9 @@ func (r createRequest) expiresIn(f *faults) time.Duration {
 // create serves POST /v1/handoffs. A call that comes again with its
 // Idempotency-Key is known before its body is looked into: what was good once is
 // answered as it was, whatever the settings are by now.
-func (a *partnerAPI) create(c echo.Context) error {
+func (a *Partner) create(c echo.Context) error {
 	ctx := c.Request().Context()
-	body, err := readBody(c)
+	body, err := site.ReadBody(c)
 	if err != nil {
 		return err
 	}
@@ -228,12 +229,12 @@ func (a *partnerAPI) create(c echo.Context) error {
 		return err
 	}
 	if request != nil {
-		if h, again, err := a.handoffs.Repeated(ctx, *request); err != nil || again {
+		if h, again, err := a.Handoffs.Repeated(ctx, *request); err != nil || again {
 			return a.sendNew(c, h, again, err)
 		}
 	}
 	var r createRequest
-	if err := parseJSON(body, &r); err != nil {
+	if err := site.ParseJSON(body, &r); err != nil {
 		return err
 	}
 	n, err := r.handoff(caller(c), a.frame, a.messenger)
@@ -241,10 +242,10 @@ func (a *partnerAPI) create(c echo.Context) error {
 		return err
 	}
 	if request == nil {
-		h, err := a.handoffs.Create(ctx, n)
+		h, err := a.Handoffs.Create(ctx, n)
 		return a.sendNew(c, h, false, err)
 	}
-	h, again, err := a.handoffs.CreateOnce(ctx, n, *request)
+	h, again, err := a.Handoffs.CreateOnce(ctx, n, *request)
 	return a.sendNew(c, h, again, err)
 }
 
@@ -268,13 +269,13 @@ func requestOf(c echo.Context, body []byte) (*handoff.Request, error) {
 
 // sendNew answers with a handoff that was made, by this call or by the same one
 // before.
-func (a *partnerAPI) sendNew(c echo.Context, h handoff.Handoff, again bool, err error) error {
+func (a *Partner) sendNew(c echo.Context, h handoff.Handoff, again bool, err error) error {
 	if err != nil {
 		return err
 	}
 	if again {
 		c.Response().Header().Set("Idempotent-Replayed", "true")
 	}
-	c.Response().Header().Set("Location", a.public.String()+"/v1/handoffs/"+string(h.ID))
+	c.Response().Header().Set("Location", a.Public.String()+"/v1/handoffs/"+string(h.ID))
 	return a.send(c, http.StatusCreated, h)
 }

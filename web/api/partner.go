@@ -1,6 +1,8 @@
-package web
+// Package api is what machines call: partners' backends and their native apps.
+package api
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -10,23 +12,53 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/limit"
 	"github.com/handoff-portal/handoff/internal/partner"
+	"github.com/handoff-portal/handoff/web/openapi"
+	"github.com/handoff-portal/handoff/web/site"
 )
 
-// partnerAPI is what a partner's backend calls.
-type partnerAPI struct {
-	*site
-	frame    time.Duration
-	document []byte // of the API, with the addresses of this portal
+// Records signs what a partner may believe about a handoff.
+type Records interface {
+	Sign(r handoff.Record) (string, error)
+	// Keys is the JSON Web Key Set that verifies it.
+	Keys() ([]byte, error)
+}
+
+// Partner is what a partner's backend calls.
+type Partner struct {
+	*site.Site
+	records   Records
+	messenger site.Messenger
+	frame     time.Duration
+	document  []byte // of the API, with the addresses of this portal
+}
+
+// NewPartner returns the partner API. Without a messenger no contact is kept; frame
+// is how often a display's code changes.
+func NewPartner(s *site.Site, r Records, m site.Messenger, frame time.Duration) *Partner {
+	return &Partner{Site: s, records: r, messenger: m, frame: frame, document: openapi.For(s.Public.String(), s.Link.String())}
+}
+
+// Mount adds the paths of the partner API to g, which is /v1.
+func (a *Partner) Mount(g *echo.Group) {
+	g.POST("/handoffs", a.create, a.authenticate, a.limitCreates)
+	g.GET("/handoffs", a.list, a.authenticate)
+	g.GET("/handoffs/:id", a.show, a.authenticate)
+	g.POST("/handoffs/:id/cancel", a.cancel, a.authenticate)
+	g.POST("/handoffs/:id/complete", a.complete, a.authenticate)
+	g.POST("/handoffs/:id/links", a.addLink, a.authenticate)
+	g.GET("/openapi.json", a.describe)
+	g.GET("/jwks.json", a.keys)
 }
 
 const partnerKey = "partner"
 
 // authenticate finds the partner by its key.
-func (a *partnerAPI) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
+func (a *Partner) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		scheme, key, _ := strings.Cut(c.Request().Header.Get("Authorization"), " ")
-		p, ok := a.partners.ByKey(handoff.Secret(strings.TrimSpace(key)))
+		p, ok := a.Partners.ByKey(handoff.Secret(strings.TrimSpace(key)))
 		if !ok || !strings.EqualFold(scheme, "Bearer") {
 			c.Response().Header().Set("WWW-Authenticate", "Bearer")
 			return handoff.Errorf(handoff.CodeUnauthorized, "send Authorization: Bearer with a partner key")
@@ -43,7 +75,7 @@ func caller(c echo.Context) *partner.Partner {
 }
 
 // show serves GET /v1/handoffs/:id.
-func (a *partnerAPI) show(c echo.Context) error {
+func (a *Partner) show(c echo.Context) error {
 	h, err := a.own(c)
 	if err != nil {
 		return err
@@ -52,32 +84,32 @@ func (a *partnerAPI) show(c echo.Context) error {
 }
 
 // own is the caller's handoff in the path; another partner's does not exist.
-func (a *partnerAPI) own(c echo.Context) (handoff.Handoff, error) {
+func (a *Partner) own(c echo.Context) (handoff.Handoff, error) {
 	id, err := handoff.ParseID(c.Param("id"))
 	if err != nil {
 		return handoff.Handoff{}, err
 	}
-	return a.handoffs.Partners(c.Request().Context(), caller(c).ID, id)
+	return a.Handoffs.Partners(c.Request().Context(), caller(c).ID, id)
 }
 
 // cancel serves POST /v1/handoffs/:id/cancel.
-func (a *partnerAPI) cancel(c echo.Context) error {
+func (a *Partner) cancel(c echo.Context) error {
 	h, err := a.own(c)
 	if err != nil {
 		return err
 	}
-	if h, err = a.handoffs.Cancel(c.Request().Context(), h); err != nil {
+	if h, err = a.Handoffs.Cancel(c.Request().Context(), h); err != nil {
 		return err
 	}
 	return a.send(c, http.StatusOK, h)
 }
 
 // complete serves POST /v1/handoffs/:id/complete.
-func (a *partnerAPI) complete(c echo.Context) error {
+func (a *Partner) complete(c echo.Context) error {
 	var r struct {
 		Outcome string `json:"outcome"`
 	}
-	if err := readJSON(c, &r); err != nil {
+	if err := site.ReadJSON(c, &r); err != nil {
 		return err
 	}
 	if r.Outcome != "completed" && r.Outcome != "failed" {
@@ -89,29 +121,29 @@ func (a *partnerAPI) complete(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if h, err = a.handoffs.Complete(c.Request().Context(), h, r.Outcome == "completed"); err != nil {
+	if h, err = a.Handoffs.Complete(c.Request().Context(), h, r.Outcome == "completed"); err != nil {
 		return err
 	}
 	return a.send(c, http.StatusOK, h)
 }
 
 // addLink serves POST /v1/handoffs/:id/links.
-func (a *partnerAPI) addLink(c echo.Context) error {
+func (a *Partner) addLink(c echo.Context) error {
 	h, err := a.own(c)
 	if err != nil {
 		return err
 	}
-	h, code, err := a.handoffs.AddLink(c.Request().Context(), h, handoff.RoutePartner)
+	h, code, err := a.Handoffs.AddLink(c.Request().Context(), h, handoff.RoutePartner)
 	if err != nil {
 		return err
 	}
-	return writeJSON(c, http.StatusCreated, map[string]any{
-		"url": a.hosts.CodeURL(h.Partner, code.Reveal()), "expiresAt": wireTime(h.Deadline),
+	return site.WriteJSON(c, http.StatusCreated, map[string]any{
+		"url": a.Hosts.CodeURL(h.Partner, code.Reveal()), "expiresAt": site.WireTime(h.Deadline),
 	})
 }
 
 // list serves GET /v1/handoffs.
-func (a *partnerAPI) list(c echo.Context) error {
+func (a *Partner) list(c echo.Context) error {
 	var f faults
 	q := handoff.Query{Partner: caller(c).ID, Reference: c.QueryParam("reference"), Cursor: c.QueryParam("cursor"), Limit: 50}
 	if _, err := url.ParseQuery(c.Request().URL.RawQuery); err != nil { // else what cannot be read is left out, and with it a filter
@@ -147,7 +179,7 @@ func (a *partnerAPI) list(c echo.Context) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	page, err := a.handoffs.List(c.Request().Context(), q)
+	page, err := a.Handoffs.List(c.Request().Context(), q)
 	if handoff.CodeOf(err) == handoff.CodeInvalid {
 		f.check("/cursor", err)
 		return f.err()
@@ -165,16 +197,16 @@ func (a *partnerAPI) list(c echo.Context) error {
 	if page.Next != "" {
 		next = &page.Next
 	}
-	return writeJSON(c, http.StatusOK, map[string]any{"items": items, "next": next})
+	return site.WriteJSON(c, http.StatusOK, map[string]any{"items": items, "next": next})
 }
 
 // describe serves GET /v1/openapi.json, to everybody.
-func (a *partnerAPI) describe(c echo.Context) error {
+func (a *Partner) describe(c echo.Context) error {
 	return c.Blob(http.StatusOK, "application/json", a.document)
 }
 
 // keys serves GET /v1/jwks.json, to everybody.
-func (a *partnerAPI) keys(c echo.Context) error {
+func (a *Partner) keys(c echo.Context) error {
 	set, err := a.records.Keys()
 	if err != nil {
 		return err
@@ -214,29 +246,26 @@ type wireEvent struct {
 	Seq  int               `json:"seq"`
 }
 
-// wireTime is a time as the API shows it: RFC 3339, UTC, to the millisecond.
-func wireTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
-
-func (a *partnerAPI) send(c echo.Context, status int, h handoff.Handoff) error {
+func (a *Partner) send(c echo.Context, status int, h handoff.Handoff) error {
 	w, err := a.wire(h)
 	if err != nil {
 		return err
 	}
-	return writeJSON(c, status, w)
+	return site.WriteJSON(c, status, w)
 }
 
-func (a *partnerAPI) wire(h handoff.Handoff) (wireHandoff, error) {
+func (a *Partner) wire(h handoff.Handoff) (wireHandoff, error) {
 	display := ""
-	switch key, err := a.handoffs.DisplayKey(h); {
+	switch key, err := a.Handoffs.DisplayKey(h); {
 	case err == nil:
-		display = a.public.String() + "/h/" + key.Reveal()
+		display = a.Public.String() + "/h/" + key.Reveal()
 	case !h.Status.Ended(): // of an ended one the server key may be gone, and there is nothing left to display
 		return wireHandoff{}, err
 	}
 	w := wireHandoff{
 		ID: h.ID, Status: h.Status, DisplayURL: display, InstanceID: h.Instance, App: h.App,
 		Scope: h.Terms.Scope, Reference: h.Terms.Reference, SupportRef: h.SupportRef,
-		CreatedAt: wireTime(h.CreatedAt), ExpiresAt: wireTime(h.Deadline), Seq: h.Seq,
+		CreatedAt: site.WireTime(h.CreatedAt), ExpiresAt: site.WireTime(h.Deadline), Seq: h.Seq,
 	}
 	if h.Claim != nil {
 		w.Route, w.Device = &h.Claim.Route, &wireDevice{Class: h.Claim.By.Class, OS: h.Claim.By.OS}
@@ -248,7 +277,7 @@ func (a *partnerAPI) wire(h handoff.Handoff) (wireHandoff, error) {
 		w.Reason = &h.Cause
 	}
 	for _, e := range h.Events {
-		w.Events = append(w.Events, wireEvent{Type: e.Type, At: wireTime(e.At), Seq: e.Seq})
+		w.Events = append(w.Events, wireEvent{Type: e.Type, At: site.WireTime(e.At), Seq: e.Seq})
 	}
 	if r, ok := h.Record(); ok {
 		record, err := a.records.Sign(r)
@@ -258,4 +287,34 @@ func (a *partnerAPI) wire(h handoff.Handoff) (wireHandoff, error) {
 		w.Record = &record
 	}
 	return w, nil
+}
+
+// limitCreates bounds the handoffs that a partner asks for, and tells it with
+// every answer what it has left; it comes after authenticate.
+func (a *Partner) limitCreates(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		ok, after, left, err := a.Limiter.Take(c.Request().Context(), limit.CreatesPerPartner, string(caller(c).ID))
+		if err != nil {
+			a.Uncounted(c, limit.CreatesPerPartner, err)
+			return next(c)
+		}
+		tellQuota(c.Response().Header(), limit.CreatesPerPartner, left)
+		if err := site.Beyond(limit.CreatesPerPartner, ok, after); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// tellQuota sets RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers,
+// structured fields of RFC 9651): the rate, what is left of it, and the seconds
+// until all of it is there again. Times are whole seconds there, so a window that
+// is not is left out.
+func tellQuota(h http.Header, kind limit.Kind, q limit.Quota) {
+	policy := fmt.Sprintf("%q;q=%d", kind, q.Rate.Count)
+	if q.Rate.Per%time.Second == 0 {
+		policy += fmt.Sprintf(";w=%d", q.Rate.Per/time.Second)
+	}
+	h.Set("RateLimit-Policy", policy)
+	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%s", kind, q.Left, site.RetrySeconds(q.Full)))
 }

@@ -1,4 +1,4 @@
-package web
+package site
 
 import (
 	"maps"
@@ -9,36 +9,38 @@ import (
 
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/static"
-	"github.com/handoff-portal/handoff/web/guide"
 )
+
+// ReportsPath is where browsers tell of what a page's policy forbade.
+const ReportsPath = "/reports/csp"
 
 const policyHeader = "Content-Security-Policy"
 
 // policy is the Content-Security-Policy of the pages of a handoff.
-func (s *site) policy(frameAncestors string) string {
-	return s.policyWith(frameAncestors, " "+static.StyleHash([]byte(s.sheet)), "js/display.js", "js/phone.js")
+func (s *Site) policy(frameAncestors string) string {
+	return s.PolicyWith(frameAncestors, " "+static.StyleHash([]byte(s.sheet)), "js/display.js", "js/phone.js")
 }
 
-// policyWith is the Content-Security-Policy of a page. Scripts are allowed by their
+// PolicyWith is the Content-Security-Policy of a page. Scripts are allowed by their
 // full, content-hashed address, so nothing else on our own host runs either; the sheet
 // that stands in the page itself, by its hash, and a partner's colours by theirs.
-func (s *site) policyWith(frameAncestors, style string, scripts ...string) string {
+func (s *Site) PolicyWith(frameAncestors, style string, scripts ...string) string {
 	allowed := []string{"script-src"}
 	for _, name := range scripts {
-		allowed = append(allowed, s.public.Scheme+"://"+s.public.Host+s.assets.URL(name))
+		allowed = append(allowed, s.Public.Scheme+"://"+s.Public.Host+s.Assets.URL(name))
 	}
 	return strings.Join([]string{
 		"default-src 'none'", strings.Join(allowed, " "),
 		"style-src 'self'" + style, "img-src 'self'", "connect-src 'self'", "form-action 'self'", "base-uri 'none'",
 		"frame-ancestors " + frameAncestors,
 		"require-trusted-types-for 'script'", "trusted-types 'none'",
-		"report-uri " + reportsPath, "report-to csp",
+		"report-uri " + ReportsPath, "report-to csp",
 	}, "; ")
 }
 
 // setPageHeaders sets what every page has; a display that may be framed changes
-// three of them in allowFrame.
-func (s *site) setPageHeaders(h http.Header, policy string) {
+// three of them in AllowFrame.
+func (s *Site) setPageHeaders(h http.Header, policy string) {
 	h.Set(policyHeader, policy)
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -50,22 +52,22 @@ func (s *site) setPageHeaders(h http.Header, policy string) {
 	h.Set("Permissions-Policy", permissions)
 	h.Set("X-Robots-Tag", "noindex")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Reporting-Endpoints", `csp="`+reportsPath+`"`)
+	h.Set("Reporting-Endpoints", `csp="`+ReportsPath+`"`)
 }
 
-// onlyOverTLS tells browsers to come by https only, with every answer of ours.
-func (s *site) onlyOverTLS(next echo.HandlerFunc) echo.HandlerFunc {
+// OnlyOverTLS tells browsers to come by https only, with every answer of ours.
+func (s *Site) OnlyOverTLS(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if s.public.Scheme == "https" {
+		if s.Public.Scheme == "https" {
 			c.Response().Header().Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 		}
 		return next(c)
 	}
 }
 
-// fileHeaders are those of what is no page: a picture opened by itself is a
+// FileHeaders are those of what is no page: a picture opened by itself is a
 // document, and runs and loads nothing; nor is it framed, or read by other sites.
-func fileHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+func FileHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -81,15 +83,11 @@ const permissions = "accelerometer=(), autoplay=(), camera=(), clipboard-read=()
 	"magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-create=(), " +
 	"publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=()"
 
-// pageHeaders are those of the pages that nobody frames.
-func pageHeaders(s *site) echo.MiddlewareFunc { return s.headersWith(s.policy("'none'")) }
+// PageHeaders are those of the pages that nobody frames.
+func (s *Site) PageHeaders() echo.MiddlewareFunc { return s.HeadersWith(s.policy("'none'")) }
 
-// guideHeaders are those of the guide, which has a script of its own.
-func guideHeaders(s *site) echo.MiddlewareFunc {
-	return s.headersWith(s.policyWith("'none'", "", guide.Script))
-}
-
-func (s *site) headersWith(policy string) echo.MiddlewareFunc {
+// HeadersWith sets what every page has, with this policy.
+func (s *Site) HeadersWith(policy string) echo.MiddlewareFunc {
 	prepared := make(http.Header)
 	s.setPageHeaders(prepared, policy)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -100,12 +98,12 @@ func (s *site) headersWith(policy string) echo.MiddlewareFunc {
 	}
 }
 
-// framedHeaders begin as those of a page that nobody frames, so that an error
+// FramedHeaders begin as those of a page that nobody frames, so that an error
 // before the handoff is known cannot be framed either.
-func framedHeaders(s *site) echo.MiddlewareFunc { return pageHeaders(s) }
+func (s *Site) FramedHeaders() echo.MiddlewareFunc { return s.PageHeaders() }
 
-// framed reports whether the browser says that it loads the page into a frame.
-func framed(r *http.Request) bool {
+// Framed reports whether the browser says that it loads the page into a frame.
+func Framed(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Dest") {
 	case "iframe", "frame", "embed", "object", "fencedframe":
 		return true
@@ -113,21 +111,21 @@ func framed(r *http.Request) bool {
 	return false
 }
 
-// notFramed refuses a page that is loaded into a frame, whatever the browser
+// NotFramed refuses a page that is loaded into a frame, whatever the browser
 // makes of frame-ancestors.
-func notFramed(next echo.HandlerFunc) echo.HandlerFunc {
+func NotFramed(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if framed(c.Request()) {
+		if Framed(c.Request()) {
 			return handoff.Errorf(handoff.CodeForbidden, "this page is not shown in a frame")
 		}
 		return next(c)
 	}
 }
 
-// allowFrame lets the one parent origin of a handoff frame its display, and nobody else.
-func (s *site) allowFrame(c echo.Context, parent string) error {
+// AllowFrame lets the one parent origin of a handoff frame its display, and nobody else.
+func (s *Site) AllowFrame(c echo.Context, parent string) error {
 	if parent == "" {
-		if framed(c.Request()) {
+		if Framed(c.Request()) {
 			return handoff.Errorf(handoff.CodeForbidden, "this page is not shown in a frame")
 		}
 		return nil

@@ -1,4 +1,4 @@
-package web
+package site
 
 import (
 	"encoding/json"
@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,17 +16,17 @@ import (
 	"github.com/handoff-portal/handoff/internal/handoff"
 )
 
-// readJSON reads the body into v, as parseJSON does.
-func readJSON(c echo.Context, v any) error {
-	body, err := readBody(c)
+// ReadJSON reads the body into v, as ParseJSON does.
+func ReadJSON(c echo.Context, v any) error {
+	body, err := ReadBody(c)
 	if err != nil {
 		return err
 	}
-	return parseJSON(body, v)
+	return ParseJSON(body, v)
 }
 
-// readBody reads a body that is said to be JSON.
-func readBody(c echo.Context) ([]byte, error) {
+// ReadBody reads a body that is said to be JSON.
+func ReadBody(c echo.Context) ([]byte, error) {
 	r := c.Request()
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
 		return nil, handoff.Errorf(handoff.CodeUnsupportedMedia, "send Content-Type: application/json")
@@ -45,9 +46,9 @@ func readBody(c echo.Context) ([]byte, error) {
 	return nil, e
 }
 
-// parseJSON reads a body into v: JSON, whole, without a member that v does not
+// ParseJSON reads a body into v: JSON, whole, without a member that v does not
 // know or that stands twice. Every fault names the place by a JSON pointer.
-func parseJSON(body []byte, v any) error {
+func ParseJSON(body []byte, v any) error {
 	err := jsonv2.Unmarshal(body, v, jsonv2.RejectUnknownMembers(true))
 	if err == nil {
 		return nil
@@ -98,8 +99,8 @@ func kindName(k jsontext.Kind) string {
 	return "value"
 }
 
-// writeJSON sends v; the content type is JSON unless it was set before.
-func writeJSON(c echo.Context, status int, v any) error {
+// WriteJSON sends v; the content type is JSON unless it was set before.
+func WriteJSON(c echo.Context, status int, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -110,3 +111,6 @@ func writeJSON(c echo.Context, status int, v any) error {
 	}
 	return c.Blob(status, t, append(body, '\n'))
 }
+
+// WireTime is a time as the API shows it: RFC 3339, UTC, to the millisecond.
+func WireTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

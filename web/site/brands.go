@@ -1,4 +1,4 @@
-package web
+package site
 
 import (
 	"fmt"
@@ -10,9 +10,9 @@ import (
 	"github.com/handoff-portal/handoff/templates"
 )
 
-// brands are the partners' stylesheets and logos, made once, under names that
+// Brands are the partners' stylesheets and logos, made once, under names that
 // carry a hash of their content.
-type brands struct {
+type Brands struct {
 	files map[string]brandFile // by path
 	of    map[handoff.PartnerID]brandLook
 }
@@ -28,8 +28,9 @@ type brandLook struct {
 	logo string
 }
 
-func loadBrands(partners *partner.Directory, prefix string) (*brands, error) {
-	b := &brands{files: map[string]brandFile{}, of: map[handoff.PartnerID]brandLook{}}
+// LoadBrands makes the files of every partner, to be served below prefix.
+func LoadBrands(partners *partner.Directory, prefix string) (*Brands, error) {
+	b := &Brands{files: map[string]brandFile{}, of: map[handoff.PartnerID]brandLook{}}
 	add := func(name, contentType string, body []byte) (string, error) {
 		path := prefix + static.Hashed(name, body)
 		zip, err := static.Gzip(body)
@@ -75,7 +76,7 @@ func brandCSS(b partner.Brand) []byte {
 }
 
 // ServeHTTP serves the files, which never change under their names.
-func (b *brands) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (b *Brands) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f, ok := b.files[r.URL.Path]
 	if !ok {
 		http.NotFound(w, r)

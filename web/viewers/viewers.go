@@ -1,6 +1,9 @@
-package web
+// Package viewers tells the pages that are open of every change of what they show,
+// by Server-Sent Events.
+package viewers
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"sync"
@@ -9,13 +12,22 @@ import (
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/reqctx"
 	"github.com/handoff-portal/handoff/internal/stream"
+	"github.com/handoff-portal/handoff/web/site"
 )
 
-// viewers are the streams that this process has open, by the handoff they show.
+// Changes tells of changes of handoffs.
+type Changes interface {
+	// Follow has f told of those of one handoff, until Unfollow. It reports false if
+	// the process is about to go.
+	Follow(id handoff.ID, f handoff.Follower) (open bool)
+	Unfollow(id handoff.ID, f handoff.Follower)
+}
+
+// Viewers are the streams that this process has open, by the handoff they show.
 // One goroutine, which runs while there are any, does what has to be done at its
 // time: new frames, signs of life, leases.
-type viewers struct {
-	site    *site
+type Viewers struct {
+	site    *site.Site
 	changes Changes
 	poller  *stream.Poller // nil: net/http keeps the connections
 	beat    time.Duration  // how often a stream says that it is there
@@ -32,8 +44,10 @@ type viewers struct {
 	closed  bool
 }
 
-func newViewers(s *site, changes Changes, poller *stream.Poller, beat time.Duration) *viewers {
-	a := &viewers{site: s, changes: changes, poller: poller, beat: beat, wake: make(chan struct{}, 1), topics: make(map[handoff.ID]*topic)}
+// New returns none yet. Without a poller net/http keeps the connections;
+// beat is how often a stream says that it is there, by default every 15 s.
+func New(s *site.Site, changes Changes, poller *stream.Poller, beat time.Duration) *Viewers {
+	a := &Viewers{site: s, changes: changes, poller: poller, beat: cmp.Or(beat, heartbeatEvery), wake: make(chan struct{}, 1), topics: make(map[handoff.ID]*topic)}
 	a.keeping, a.stopKeep = context.WithCancel(context.Background())
 	return a
 }
@@ -41,7 +55,7 @@ func newViewers(s *site, changes Changes, poller *stream.Poller, beat time.Durat
 // viewer is one stream.
 type viewer struct {
 	topic   *topic
-	page    page
+	page    Page
 	out     outlet
 	release func() // its place among the streams that may be open
 	taken   *taking
@@ -53,14 +67,14 @@ type viewer struct {
 	over   bool
 }
 
-// page is what a stream keeps up to date. Pages that are equal are told the same.
-type page interface {
-	state(h handoff.Handoff) (stateJSON, error)
-	// screen is that of the state. A page that shows it, of the same seq, has nothing
+// Page is what a stream keeps up to date. Pages that are equal are told the same.
+type Page interface {
+	State(h handoff.Handoff) (State, error)
+	// Screen is that of the state. A page that shows it, of the same seq, has nothing
 	// to change.
-	screen(h handoff.Handoff, now time.Time) string
-	// turns reports whether it shows a code that changes with the frames.
-	turns() bool
+	Screen(h handoff.Handoff, now time.Time) string
+	// Turns reports whether it shows a code that changes with the frames.
+	Turns() bool
 }
 
 // outlet is where events go. Neither method waits; after Send reported false it is
@@ -89,7 +103,7 @@ type told struct {
 
 // tell makes the event of a state of h, and notes that the viewer has it.
 func (v *viewer) tell(h handoff.Handoff) (told, error) {
-	s, err := v.page.state(h)
+	s, err := v.page.State(h)
 	if err != nil {
 		return told{}, err
 	}
@@ -118,12 +132,12 @@ func (v *viewer) ended() {
 	if v.taken.trace != "" {
 		ctx = reqctx.WithTrace(ctx, v.taken.trace)
 	}
-	v.topic.all.site.logRequest(ctx, "GET", v.taken.route, 200, time.Since(v.taken.began), v.taken.before+v.taken.conn.Sent())
+	v.topic.all.site.LogRequest(ctx, "GET", v.taken.route, 200, time.Since(v.taken.began), v.taken.before+v.taken.conn.Sent())
 }
 
 // join makes room for a stream of the handoff with this ID. The caller reads the
 // handoff afterwards, so that no change is missed.
-func (a *viewers) join(id handoff.ID) *topic {
+func (a *Viewers) join(id handoff.ID) *topic {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	t := a.topics[id]
@@ -137,7 +151,7 @@ func (a *viewers) join(id handoff.ID) *topic {
 }
 
 // leave undoes a join.
-func (a *viewers) leave(t *topic) {
+func (a *Viewers) leave(t *topic) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if t.joined--; t.joined > 0 {
@@ -154,7 +168,7 @@ func (a *viewers) leave(t *topic) {
 }
 
 // schedule has t's turn come at this time.
-func (a *viewers) schedule(t *topic, at time.Time) {
+func (a *Viewers) schedule(t *topic, at time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
@@ -178,7 +192,7 @@ func (a *viewers) schedule(t *topic, at time.Time) {
 	}
 }
 
-func (a *viewers) rouse() {
+func (a *Viewers) rouse() {
 	select {
 	case a.wake <- struct{}{}:
 	default:
@@ -186,7 +200,7 @@ func (a *viewers) rouse() {
 }
 
 // run gives each topic its turn, until there is none left.
-func (a *viewers) run() {
+func (a *Viewers) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -208,7 +222,7 @@ func (a *viewers) run() {
 
 // next takes out a topic whose turn has come; nil: the next one's is after wait.
 // more is false if there are none, and nobody runs any more.
-func (a *viewers) next(now time.Time) (t *topic, wait time.Duration, more bool) {
+func (a *Viewers) next(now time.Time) (t *topic, wait time.Duration, more bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.due) == 0 {
@@ -224,7 +238,7 @@ func (a *viewers) next(now time.Time) (t *topic, wait time.Duration, more bool) 
 }
 
 // keepUp runs do in the background, unless the process is about to go.
-func (a *viewers) keepUp(do func(context.Context)) {
+func (a *Viewers) keepUp(do func(context.Context)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.closed {
@@ -233,7 +247,7 @@ func (a *viewers) keepUp(do func(context.Context)) {
 }
 
 // close lets nothing be kept up any more.
-func (a *viewers) close() {
+func (a *Viewers) close() {
 	a.mu.Lock()
 	first := !a.closed
 	a.closed = true

@@ -1,4 +1,5 @@
-package web
+// Package phone serves the phone's side of a handoff.
+package phone
 
 import (
 	"crypto/rand"
@@ -6,6 +7,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -14,27 +16,55 @@ import (
 	"github.com/handoff-portal/handoff/internal/applink"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/templates"
+	"github.com/handoff-portal/handoff/web/site"
+	"github.com/handoff-portal/handoff/web/viewers"
 )
 
-// phone serves the pages on the phone's side of a handoff.
-type phone struct {
-	*site
-	cookies *phoneCookies
+// Handler serves the pages on the phone's side of a handoff.
+type Handler struct {
+	*site.Site
+	viewers *viewers.Viewers
+	cookies *site.Cookies
 }
 
-// openedParam carries the proof of opening in a landing's way-out link; stayParam
-// says that a person wants to go on inside an in-app browser; tabletParam that
-// what looks like a computer is a tablet.
+// New returns the phone's handlers.
+func New(s *site.Site, v *viewers.Viewers, c *site.Cookies) *Handler {
+	return &Handler{Site: s, viewers: v, cookies: c}
+}
+
+// Mount adds the phone's paths to g, and to display, which is /h/:key, the one by
+// which a device goes on by itself: it sets the phone's cookie. examined answers
+// handoff doctor, as on the display.
+func (p *Handler) Mount(g, display *echo.Group, examined echo.MiddlewareFunc) {
+	look := []string{"GET", "HEAD"} // programs that examine links begin with HEAD
+	g.Match(look, "/c/:partner/:code", p.land, p.SendToPublic, p.Guesses)
+	g.POST("/c/:partner/:code", p.claim, p.PublicHost, p.LimitClaims, p.Guesses)
+	g.POST("/c/:partner/:code/reject", p.reject, p.PublicHost, p.Guesses)
+	g.GET("/t/:partner", p.askCode, p.PublicHost)
+	g.POST("/t/:partner", p.typed, p.PublicHost)
+	g.GET("/r/:response", p.returned, p.PublicHost)
+	g.GET("/p/:claim", p.show, p.PublicHost)
+	g.GET("/p/:claim/events", p.follow, p.PublicHost, examined)
+	g.GET("/p/:claim/status", p.status, p.PublicHost)
+	g.POST("/p/:claim/open", p.open, p.PublicHost)
+	g.POST("/p/:claim/store", p.store, p.PublicHost)
+	g.POST("/p/:claim/tapped", p.tapped, p.PublicHost)
+	g.POST("/p/:claim/reject", p.rejectClaim, p.PublicHost)
+	g.Match(look, "/a/:partner/:pickup", p.appLink, p.SendToPublic)
+	display.POST("/continue", p.continueHere, site.NotFramed, p.LimitClaims)
+}
+
+// stayParam says that a person wants to go on inside an in-app browser; tabletParam
+// that what looks like a computer is a tablet.
 const (
-	openedParam = "o"
 	stayParam   = "stay"
 	tabletParam = "tablet"
 )
 
 // mobileVisitor is the browser of a request, where a person may have told that
 // the Mac it seems to be is a tablet.
-func (p *phone) mobileVisitor(c echo.Context) handoff.Browser {
-	b := p.visitor(c)
+func (p *Handler) mobileVisitor(c echo.Context) handoff.Browser {
+	b := p.Visitor(c)
 	if c.QueryParam(tabletParam) == "1" && b.Class == handoff.ClassDesktop && b.OS == "macOS" {
 		b.Class, b.OS = handoff.ClassTablet, "iPadOS"
 	}
@@ -42,22 +72,22 @@ func (p *phone) mobileVisitor(c echo.Context) handoff.Browser {
 }
 
 // land serves GET /c/:partner/:code.
-func (p *phone) land(c echo.Context) error {
-	owner, err := p.cookies.coming(c)
+func (p *Handler) land(c echo.Context) error {
+	owner, err := p.cookies.Coming(c)
 	if err != nil {
 		return err
 	}
 	by := p.mobileVisitor(c)
 	person := c.Request().Header.Get("Sec-Fetch-Mode") == "navigate"
 	partnerID := handoff.PartnerID(c.Param("partner"))
-	opened := c.QueryParam(openedParam)
-	l, err := p.handoffs.Land(c.Request().Context(), partnerID, handoff.Secret(c.Param("code")), opened,
+	opened := c.QueryParam(site.OpenedParam)
+	l, err := p.Handoffs.Land(c.Request().Context(), partnerID, handoff.Secret(c.Param("code")), opened,
 		handoff.Visitor{Owner: owner, Browser: by, Person: person})
 	if l.Mine != "" {
-		return p.seeOther(c, "/p/"+l.Mine.Reveal())
+		return p.SeeOther(c, "/p/"+l.Mine.Reveal())
 	}
 	if handoff.CodeOf(err) != handoff.CodeNotFound { // a guess leaves nothing behind
-		if _, err := p.cookies.owner(c); err != nil {
+		if _, err := p.cookies.Owner(c); err != nil {
 			return err
 		}
 	}
@@ -66,14 +96,14 @@ func (p *phone) land(c echo.Context) error {
 		return p.refused(c, l.Handoff, err)
 	}
 	h := l.Handoff
-	page := p.pageOf(c, h)
+	page := p.PageOf(c, h)
 	page.Languages = keep(page.Languages, stays(c, l.Opened))
 	wayOut := p.wayOut(h.Partner, c.Param("code"), l.Opened)
 	switch {
 	case !handoff.Allows(h.Terms.Scope, by.Class):
 		return p.wrongDevice(c, h, wayOut)
 	case by.InApp != "" && c.QueryParam(stayParam) != "1":
-		return render(c, http.StatusOK, templates.InAppPage(templates.InApp{
+		return site.Render(c, http.StatusOK, templates.InAppPage(templates.InApp{
 			Page: page, App: by.InApp, URL: wayOut, ContinueURL: templ.SafeURL(p.stay(c, l.Opened)),
 		}))
 	}
@@ -88,9 +118,9 @@ func (p *phone) land(c echo.Context) error {
 	if by.Class == handoff.ClassTablet && c.QueryParam(tabletParam) == "1" {
 		suffix = "?" + tabletParam + "=1"
 	}
-	return render(c, status, templates.LandingPage(templates.Landing{
+	return site.Render(c, status, templates.LandingPage(templates.Landing{
 		Page:   page,
-		Asked:  templates.Asked{By: device(h.Asker), Ago: p.handoffs.Now().Sub(h.CreatedAt), Label: h.Terms.Label},
+		Asked:  templates.Asked{By: site.Device(h.Asker), Ago: p.Handoffs.Now().Sub(h.CreatedAt), Label: h.Terms.Label},
 		Action: action + suffix, RejectAction: action + "/reject" + suffix,
 		Attempt: rand.Text(), Opened: l.Opened, Elsewhere: elsewhere,
 	}))
@@ -105,34 +135,34 @@ func stays(c echo.Context, opened string) url.Values {
 		}
 	}
 	if opened != "" {
-		q.Set(openedParam, opened)
+		q.Set(site.OpenedParam, opened)
 	}
 	return q
 }
 
 // wayOut is the link that leads from this browser to another one: the code
 // without its frame, which will be old by then, and the proof that it was good.
-func (p *phone) wayOut(id handoff.PartnerID, code, opened string) string {
+func (p *Handler) wayOut(id handoff.PartnerID, code, opened string) string {
 	if opened == "" {
-		return p.hosts.CodeURL(id, code)
+		return p.Hosts.CodeURL(id, code)
 	}
 	reference, _, _ := strings.Cut(code, ".")
-	return p.hosts.CodeURL(id, reference) + "?" + openedParam + "=" + url.QueryEscape(opened)
+	return p.Hosts.CodeURL(id, reference) + "?" + site.OpenedParam + "=" + url.QueryEscape(opened)
 }
 
 // stay is the landing itself, for going on inside an in-app browser.
-func (p *phone) stay(c echo.Context, opened string) string {
+func (p *Handler) stay(c echo.Context, opened string) string {
 	q := url.Values{stayParam: {"1"}}
 	if opened != "" {
-		q.Set(openedParam, opened)
+		q.Set(site.OpenedParam, opened)
 	}
 	return c.Request().URL.EscapedPath() + "?" + q.Encode()
 }
 
 // wrongDevice shows the code again, for the right device.
-func (p *phone) wrongDevice(c echo.Context, h handoff.Handoff, link string) error {
-	w := templates.WrongDevice{Page: p.pageOf(c, h)}
-	if by := p.visitor(c); by.OS == "macOS" && by.Name == "Safari" && link != "" && handoff.Allows(h.Terms.Scope, handoff.ClassTablet) {
+func (p *Handler) wrongDevice(c echo.Context, h handoff.Handoff, link string) error {
+	w := templates.WrongDevice{Page: p.PageOf(c, h)}
+	if by := p.Visitor(c); by.OS == "macOS" && by.Name == "Safari" && link != "" && handoff.Allows(h.Terms.Scope, handoff.ClassTablet) {
 		// An iPad's Safari says that it is a Mac: only its person can tell.
 		here := *c.Request().URL
 		q := here.Query()
@@ -140,40 +170,40 @@ func (p *phone) wrongDevice(c echo.Context, h handoff.Handoff, link string) erro
 		w.TabletURL = templ.SafeURL(here.EscapedPath() + "?" + q.Encode())
 	}
 	if link != "" {
-		code, err := drawn(link)
+		code, err := site.Drawn(link)
 		if err != nil {
 			return err
 		}
 		w.QR = code
 	}
-	return render(c, http.StatusForbidden, templates.WrongDevicePage(w))
+	return site.Render(c, http.StatusForbidden, templates.WrongDevicePage(w))
 }
 
 // refused answers what a code or a phone's page is refused with, by a page that
 // says what to do. h is the zero Handoff where nothing is known.
-func (p *phone) refused(c echo.Context, h handoff.Handoff, err error) error {
-	e := classified(err)
+func (p *Handler) refused(c echo.Context, h handoff.Handoff, err error) error {
+	e := site.Classified(err)
 	if e.Code == handoff.CodeNotFound { // also of a code with parts it should not have, though h is known then
-		if err := p.unknown(c); handoff.CodeOf(err) != handoff.CodeNotFound {
+		if err := p.Unknown(c); handoff.CodeOf(err) != handoff.CodeNotFound {
 			return err
 		}
-		return render(c, http.StatusNotFound, templates.PhoneNoticePage(templates.NoticePage{Page: p.page(c), Notice: templates.NoticeEnded}))
+		return site.Render(c, http.StatusNotFound, templates.PhoneNoticePage(templates.NoticePage{Page: p.Page(c), Notice: templates.NoticeEnded}))
 	}
 	if h.ID == "" {
 		return err
 	}
-	n := templates.NoticePage{Page: p.pageOf(c, h), Notice: templates.NoticeEnded}
-	status := outcomeOf(e.Code).status
+	n := templates.NoticePage{Page: p.PageOf(c, h), Notice: templates.NoticeEnded}
+	status := site.StatusOf(e.Code)
 	switch {
 	case h.Status == handoff.StatusCompleted && p.holds(c, h):
-		return render(c, http.StatusOK, templates.FinishedPage(templates.Finished{Page: n.Page, ReturnURL: templ.SafeURL(returnURL(h))}))
+		return site.Render(c, http.StatusOK, templates.FinishedPage(templates.Finished{Page: n.Page, ReturnURL: templ.SafeURL(site.ReturnURL(h))}))
 	case h.Status == handoff.StatusRejected:
 		n.Notice = templates.NoticeStopped
 	case e.Code == handoff.CodeDeviceNotAllowed:
 		return p.wrongDevice(c, h, "")
-	case publicCode(e.Code) == handoff.CodePlatformUnavailable:
-		p.logUnavailable(c, h, err)
-		retryAfter(c, e)
+	case site.PublicCode(e.Code) == handoff.CodePlatformUnavailable:
+		p.LogUnavailable(c, h, err)
+		site.RetryAfter(c, e)
 		n.Notice, n.RetryURL = templates.NoticeAway, templ.SafeURL(c.Request().URL.EscapedPath())
 		n.Refresh = 5
 	case e.Code == handoff.CodeGone && !h.Status.Ended() && (e.Reason == handoff.ReasonReplaced || e.Reason == handoff.ReasonReleased):
@@ -186,27 +216,27 @@ func (p *phone) refused(c echo.Context, h handoff.Handoff, err error) error {
 	case e.Code == handoff.CodeGone:
 	case e.Code == handoff.CodeConflict:
 		// Somebody was faster: their page, or this one, says so.
-		return render(c, http.StatusConflict, templates.LandingPage(templates.Landing{
+		return site.Render(c, http.StatusConflict, templates.LandingPage(templates.Landing{
 			Page:   n.Page,
-			Asked:  templates.Asked{By: device(h.Asker), Ago: p.handoffs.Now().Sub(h.CreatedAt), Label: h.Terms.Label},
+			Asked:  templates.Asked{By: site.Device(h.Asker), Ago: p.Handoffs.Now().Sub(h.CreatedAt), Label: h.Terms.Label},
 			Action: c.Request().URL.EscapedPath(), RejectAction: c.Request().URL.EscapedPath() + "/reject",
 			Attempt: rand.Text(), Opened: c.Request().PostFormValue("opened"), Elsewhere: true,
 		}))
 	default:
 		return err
 	}
-	return render(c, status, templates.PhoneNoticePage(n))
+	return site.Render(c, status, templates.PhoneNoticePage(n))
 }
 
 // again is the way on from a code that somebody answered with "This wasn't me",
 // which may have been a program that presses every button: nil where there is none.
-func (p *phone) again(c echo.Context, h handoff.Handoff) *templates.Landing {
+func (p *Handler) again(c echo.Context, h handoff.Handoff) *templates.Landing {
 	code := c.Param("code")
-	if code == "" || !h.Refused(handoff.HashOf(handoff.Secret(code)), p.handoffs.Now()) {
+	if code == "" || !h.Refused(handoff.HashOf(handoff.Secret(code)), p.Handoffs.Now()) {
 		return nil
 	}
 	return &templates.Landing{
-		Asked:  templates.Asked{By: device(h.Asker), Ago: p.handoffs.Now().Sub(h.CreatedAt), Label: h.Terms.Label},
+		Asked:  templates.Asked{By: site.Device(h.Asker), Ago: p.Handoffs.Now().Sub(h.CreatedAt), Label: h.Terms.Label},
 		Action: strings.TrimSuffix(c.Request().URL.EscapedPath(), "/reject"), Attempt: rand.Text(),
 	}
 }
@@ -228,14 +258,14 @@ func letGo(c echo.Context, h handoff.Handoff) templates.Notice {
 
 // holds reports whether this browser holds, or held at the end, h's claim, or its
 // phone's app went on for it.
-func (p *phone) holds(c echo.Context, h handoff.Handoff) bool {
-	owner := p.cookies.known(c)
+func (p *Handler) holds(c echo.Context, h handoff.Handoff) bool {
+	owner := p.cookies.Known(c)
 	return owner != "" && (h.Claim != nil && h.Claim.Owner.Matches(owner) || h.WentOn(claimKey(c)))
 }
 
 // tap is what the form of a landing sent.
-func (p *phone) tap(c echo.Context) (handoff.Tap, error) {
-	owner, err := p.cookies.owner(c)
+func (p *Handler) tap(c echo.Context) (handoff.Tap, error) {
+	owner, err := p.cookies.Owner(c)
 	if err != nil {
 		return handoff.Tap{}, err
 	}
@@ -243,8 +273,8 @@ func (p *phone) tap(c echo.Context) (handoff.Tap, error) {
 	return handoff.Tap{
 		Partner: handoff.PartnerID(c.Param("partner")), Code: handoff.Secret(c.Param("code")),
 		Opened: c.Request().PostFormValue("opened"), Attempt: handoff.Secret(c.Request().PostFormValue("attempt")),
-		Visitor: handoff.Visitor{Owner: owner, Browser: by, Network: p.seenFrom(c)}, Device: deviceInfo(owner, by),
-		Risk: p.risky(c, handoff.PartnerID(c.Param("partner"))), Instead: c.Request().PostFormValue("instead") == "1",
+		Visitor: handoff.Visitor{Owner: owner, Browser: by, Network: p.SeenFrom(c)}, Device: deviceInfo(owner, by),
+		Risk: p.Risky(c, handoff.PartnerID(c.Param("partner"))), Instead: c.Request().PostFormValue("instead") == "1",
 		Again: c.Request().PostFormValue("again") == "1",
 	}, nil
 }
@@ -261,60 +291,72 @@ func deviceInfo(owner handoff.Secret, by handoff.Browser) handoff.DeviceInfo {
 }
 
 // claim serves POST /c/:partner/:code: Continue.
-func (p *phone) claim(c echo.Context) error {
+func (p *Handler) claim(c echo.Context) error {
 	t, err := p.tap(c)
 	if err != nil {
 		return err
 	}
-	h, key, err := p.handoffs.Claim(c.Request().Context(), t)
+	h, key, err := p.Handoffs.Claim(c.Request().Context(), t)
 	if err != nil {
 		return p.refused(c, h, err)
 	}
-	return p.seeOther(c, "/p/"+key.Reveal())
+	return p.SeeOther(c, "/p/"+key.Reveal())
 }
 
 // continueHere serves POST /h/:key/continue: this device goes on by itself.
-func (p *phone) continueHere(c echo.Context) error {
-	owner, err := p.cookies.owner(c)
+func (p *Handler) continueHere(c echo.Context) error {
+	owner, err := p.cookies.Owner(c)
 	if err != nil {
 		return err
 	}
-	by := p.visitor(c)
-	h, key, err := p.handoffs.ContinueHere(c.Request().Context(), displayKey(c), handoff.Visitor{Owner: owner, Browser: by, Network: p.seenFrom(c)}, deviceInfo(owner, by))
+	by := p.Visitor(c)
+	h, key, err := p.Handoffs.ContinueHere(c.Request().Context(), site.DisplayKey(c), handoff.Visitor{Owner: owner, Browser: by, Network: p.SeenFrom(c)}, deviceInfo(owner, by))
 	if err != nil {
 		return p.refused(c, h, err)
 	}
-	return p.seeOther(c, "/p/"+key.Reveal())
+	return p.SeeOther(c, "/p/"+key.Reveal())
 }
 
 // reject serves POST /c/:partner/:code/reject: "This wasn't me", asked once more.
-func (p *phone) reject(c echo.Context) error {
+func (p *Handler) reject(c echo.Context) error {
 	t, err := p.tap(c)
 	if err != nil {
 		return err
 	}
 	path := strings.TrimSuffix(c.Request().URL.EscapedPath(), "/reject")
 	if c.Request().PostFormValue("sure") != "1" {
-		l, err := p.handoffs.Land(c.Request().Context(), t.Partner, t.Code, t.Opened, handoff.Visitor{Owner: t.Visitor.Owner})
+		l, err := p.Handoffs.Land(c.Request().Context(), t.Partner, t.Code, t.Opened, handoff.Visitor{Owner: t.Visitor.Owner})
 		if err != nil && handoff.CodeOf(err) != handoff.CodeConflict {
 			return p.refused(c, l.Handoff, err)
 		}
 		back := path
 		if l.Opened != "" {
-			back += "?" + openedParam + "=" + url.QueryEscape(l.Opened)
+			back += "?" + site.OpenedParam + "=" + url.QueryEscape(l.Opened)
 		}
-		return render(c, http.StatusOK, templates.RejectAskPage(templates.RejectAsk{
-			Page: p.pageOf(c, l.Handoff), Action: path + "/reject", BackURL: templ.SafeURL(back),
+		return site.Render(c, http.StatusOK, templates.RejectAskPage(templates.RejectAsk{
+			Page: p.PageOf(c, l.Handoff), Action: path + "/reject", BackURL: templ.SafeURL(back),
 			Attempt: t.Attempt.Reveal(), Opened: l.Opened,
 		}))
 	}
-	h, err := p.handoffs.Refuse(c.Request().Context(), t)
+	h, err := p.Handoffs.Refuse(c.Request().Context(), t)
 	if err != nil {
 		return p.refused(c, h, err)
 	}
 	return p.stopped(c, h)
 }
 
-func (p *phone) stopped(c echo.Context, h handoff.Handoff) error {
-	return render(c, http.StatusOK, templates.PhoneNoticePage(templates.NoticePage{Page: p.pageOf(c, h), Notice: templates.NoticeStopped}))
+func (p *Handler) stopped(c echo.Context, h handoff.Handoff) error {
+	return site.Render(c, http.StatusOK, templates.PhoneNoticePage(templates.NoticePage{Page: p.PageOf(c, h), Notice: templates.NoticeStopped}))
+}
+
+// keep returns the menu with what else the page's address says.
+func keep(menu []templates.Language, q url.Values) []templates.Language {
+	if len(q) == 0 {
+		return menu
+	}
+	menu = slices.Clone(menu)
+	for i := range menu {
+		menu[i].URL += templ.SafeURL("&" + q.Encode())
+	}
+	return menu
 }

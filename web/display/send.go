@@ -1,4 +1,4 @@
-package web
+package display
 
 import (
 	"context"
@@ -13,30 +13,18 @@ import (
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/limit"
 	"github.com/handoff-portal/handoff/templates"
+	"github.com/handoff-portal/handoff/web/site"
 )
 
-// Messenger sends a link to a person.
-type Messenger interface {
-	// Sends reports whether there is somebody to send by a route.
-	Sends(r handoff.Route) bool
-	// Recipient reads an address as a person writes it, a number in the form of
-	// region if that is one. What is none is CodeInvalid.
-	Recipient(r handoff.Route, text, region string) (handoff.Recipient, error)
-	// Send's error quotes neither address nor link. It is handoff.ErrUnsure, by
-	// errors.Is, if the message may have been sent all the same. What it returns is
-	// for handoff.Receipts, if there is more to be known later.
-	Send(ctx context.Context, to handoff.Recipient, l handoff.Letter) (ticket string, err error)
-}
-
 // messages reports whether a handoff's link can go out in a message by r.
-func (s *site) messages(h handoff.Handoff, r handoff.Route) bool {
-	return s.messenger != nil && s.messenger.Sends(r) && h.HasRoute(r) && h.Terms.CodeMode == handoff.CodeLink
+func (d *Handler) messages(h handoff.Handoff, r handoff.Route) bool {
+	return d.messenger != nil && d.messenger.Sends(r) && h.HasRoute(r) && h.Terms.CodeMode == handoff.CodeLink
 }
 
 // sendMessage sends the link to whom the person names in "to", or, where that is
 // empty, to whom the partner named. What is typed is kept nowhere.
-func (d *display) sendMessage(c echo.Context, r handoff.Route) error {
-	h, err := d.handoffs.AtDisplay(c.Request().Context(), displayKey(c))
+func (d *Handler) sendMessage(c echo.Context, r handoff.Route) error {
+	h, err := d.Handoffs.AtDisplay(c.Request().Context(), site.DisplayKey(c))
 	if err != nil {
 		return err
 	}
@@ -46,7 +34,7 @@ func (d *display) sendMessage(c echo.Context, r handoff.Route) error {
 	if h.Status.Ended() || h.Status.Held() {
 		return c.Redirect(http.StatusSeeOther, "/h/"+c.Param("key"))
 	}
-	p := d.pageOf(c, h)
+	p := d.PageOf(c, h)
 	to, err := d.recipient(c, h, r)
 	if handoff.CodeOf(err) == handoff.CodeInvalid {
 		wrong := p.T.T("other.sms_wrong")
@@ -59,12 +47,12 @@ func (d *display) sendMessage(c echo.Context, r handoff.Route) error {
 		return err
 	}
 	if after := d.tooMany(c, h, to); after > 0 {
-		c.Response().Header().Set("Retry-After", retrySeconds(after))
+		c.Response().Header().Set("Retry-After", site.RetrySeconds(after))
 		// In whole minutes: nobody is told to come a few seconds too soon.
 		return d.notSent(c, h, r, http.StatusTooManyRequests, p.T.T("other.send_wait", "time", p.T.Span((after+time.Minute-1).Truncate(time.Minute))))
 	}
-	_, err = d.handoffs.SendLink(c.Request().Context(), h, to, func(ctx context.Context, code handoff.Secret) (string, error) {
-		return d.post(ctx, h, to, letter(p, d.hosts.CodeURL(h.Partner, code.Reveal())))
+	_, err = d.Handoffs.SendLink(c.Request().Context(), h, to, func(ctx context.Context, code handoff.Secret) (string, error) {
+		return d.post(ctx, h, to, letter(p, d.Hosts.CodeURL(h.Partner, code.Reveal())))
 	})
 	switch code := handoff.CodeOf(err); {
 	case err == nil, code == handoff.CodeConflict, code == handoff.CodeGone:
@@ -74,23 +62,23 @@ func (d *display) sendMessage(c echo.Context, r handoff.Route) error {
 }
 
 // post sends a letter, and notes what came of it without saying to whom.
-func (d *display) post(ctx context.Context, h handoff.Handoff, to handoff.Recipient, l handoff.Letter) (ticket string, err error) {
+func (d *Handler) post(ctx context.Context, h handoff.Handoff, to handoff.Recipient, l handoff.Letter) (ticket string, err error) {
 	ticket, err = d.messenger.Send(ctx, to, l)
 	if err != nil {
-		d.log.WarnContext(ctx, "message_not_sent", "handoff", h.ID, "partner", h.Partner, "to", to.Route, "unsure", errors.Is(err, handoff.ErrUnsure), "error", err)
+		d.Log.WarnContext(ctx, "message_not_sent", "handoff", h.ID, "partner", h.Partner, "to", to.Route, "unsure", errors.Is(err, handoff.ErrUnsure), "error", err)
 		return "", err
 	}
-	d.log.InfoContext(ctx, "message_sent", "handoff", h.ID, "partner", h.Partner, "to", to.Route)
+	d.Log.InfoContext(ctx, "message_sent", "handoff", h.ID, "partner", h.Partner, "to", to.Route)
 	return ticket, nil
 }
 
 // recipient is who is meant.
-func (d *display) recipient(c echo.Context, h handoff.Handoff, r handoff.Route) (handoff.Recipient, error) {
+func (d *Handler) recipient(c echo.Context, h handoff.Handoff, r handoff.Route) (handoff.Recipient, error) {
 	typed := strings.TrimSpace(c.Request().PostFormValue("to"))
 	if typed != "" {
 		return d.messenger.Recipient(r, typed, region(h.Terms.Locale, c.Request().Header.Get("Accept-Language")))
 	}
-	to, ok, err := d.handoffs.Contact(h, r)
+	to, ok, err := d.Handoffs.Contact(h, r)
 	if err == nil && !ok {
 		err = handoff.Errorf(handoff.CodeInvalid, "nobody is named")
 	}
@@ -117,24 +105,24 @@ func region(locale, accepted string) string {
 
 // tooMany counts a message against every limit, and returns how long to wait if
 // one is reached. Messages cost money, so where nobody can count, none is sent.
-func (d *display) tooMany(c echo.Context, h handoff.Handoff, to handoff.Recipient) time.Duration {
+func (d *Handler) tooMany(c echo.Context, h handoff.Handoff, to handoff.Recipient) time.Duration {
 	ctx := c.Request().Context()
 	for _, l := range []struct {
 		kind limit.Kind
 		key  string
 	}{
 		{limit.MessagesPerHandoff, string(h.ID)},
-		{limit.MessagesPerNetwork, d.network(c)},
-		{limit.MessagesPerRecipient, d.handoffs.RecipientKey(to)},
+		{limit.MessagesPerNetwork, d.Network(c)},
+		{limit.MessagesPerRecipient, d.Handoffs.RecipientKey(to)},
 		{limit.MessagesPerArea, string(to.Route) + " " + to.Area},
 	} {
-		ok, after, err := d.limiter.Allow(ctx, l.kind, l.key)
+		ok, after, err := d.Limiter.Allow(ctx, l.kind, l.key)
 		if err != nil {
-			d.log.ErrorContext(ctx, "limit_failed", "route", c.Path(), "limit", string(l.kind), "error", err)
+			d.Log.ErrorContext(ctx, "limit_failed", "route", c.Path(), "limit", string(l.kind), "error", err)
 			return time.Minute
 		}
 		if !ok {
-			d.log.WarnContext(ctx, "message_limited", "handoff", h.ID, "partner", h.Partner, "limit", string(l.kind))
+			d.Log.WarnContext(ctx, "message_limited", "handoff", h.ID, "partner", h.Partner, "limit", string(l.kind))
 			return max(after, time.Second)
 		}
 	}
@@ -143,19 +131,19 @@ func (d *display) tooMany(c echo.Context, h handoff.Handoff, to handoff.Recipien
 
 // notSent says beside the form why nothing was sent: to a script the text alone,
 // to a person the page with it.
-func (d *display) notSent(c echo.Context, h handoff.Handoff, r handoff.Route, status int, text string) error {
+func (d *Handler) notSent(c echo.Context, h handoff.Handoff, r handoff.Route, status int, text string) error {
 	if mode := c.Request().Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
-		return writeJSON(c, status, map[string]string{"text": text})
+		return site.WriteJSON(c, status, map[string]string{"text": text})
 	}
-	if err := d.allowFrame(c, h.Terms.ParentOrigin); err != nil {
+	if err := d.AllowFrame(c, h.Terms.ParentOrigin); err != nil {
 		return err
 	}
-	v, err := d.view(c, h, d.visitor(c))
+	v, err := d.view(c, h, d.Visitor(c))
 	if err != nil {
 		return err
 	}
 	v.NotSent = map[string]string{string(r): text}
-	return render(c, status, templates.DisplayPage(v))
+	return site.Render(c, status, templates.DisplayPage(v))
 }
 
 // letter is what a message says, in the language of the page it is asked for on.
@@ -181,12 +169,12 @@ func unmarked(text string) string {
 }
 
 // sent is the message that a route's live code went out with, or nil.
-func (s *site) sent(h handoff.Handoff, r handoff.Route, now time.Time) (*templates.Sent, error) {
+func (d *Handler) sent(h handoff.Handoff, r handoff.Route, now time.Time) (*templates.Sent, error) {
 	rc := h.CodeOn(r, now)
 	if rc == nil || rc.Sent == nil {
 		return nil, nil
 	}
-	to, err := s.handoffs.MaskedOf(h, rc)
+	to, err := d.Handoffs.MaskedOf(h, rc)
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +197,7 @@ func sentState(s handoff.DispatchState) templates.SentState {
 }
 
 // contactFor is whom the partner named for a route, as people know them, or empty.
-func (s *site) contactFor(h handoff.Handoff, r handoff.Route) (string, error) {
-	to, _, err := s.handoffs.Contact(h, r)
+func (d *Handler) contactFor(h handoff.Handoff, r handoff.Route) (string, error) {
+	to, _, err := d.Handoffs.Contact(h, r)
 	return to.Masked, err
 }

@@ -1,4 +1,4 @@
-package web
+package site
 
 import (
 	"crypto/rand"
@@ -13,9 +13,9 @@ import (
 	"github.com/handoff-portal/handoff/internal/handoff"
 )
 
-// phoneCookies is the session of a phone's browser: a cookie with an opaque id,
+// Cookies is the session of a phone's browser: a cookie with an opaque id,
 // and nothing stored anywhere. This file alone touches gorilla/sessions.
-type phoneCookies struct {
+type Cookies struct {
 	name  string
 	store *idStore
 }
@@ -23,18 +23,19 @@ type phoneCookies struct {
 // cookieLasts is the longest a handoff can be on its way.
 const cookieLasts = handoff.MaxExpiresIn
 
-func newPhoneCookies(secure bool) *phoneCookies {
+// NewCookies returns the cookies of phones; secure, where the portal is on https.
+func NewCookies(secure bool) *Cookies {
 	name := "handoff-phone"
 	if secure {
 		name = "__Host-" + name
 	}
-	return &phoneCookies{name: name, store: &idStore{options: sessions.Options{
+	return &Cookies{name: name, store: &idStore{options: sessions.Options{
 		Path: "/", MaxAge: int(cookieLasts / time.Second), Secure: secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}}}
 }
 
-// owner returns the id of this browser, giving it one first if it has none.
-func (p *phoneCookies) owner(c echo.Context) (handoff.Secret, error) {
+// Owner returns the id of this browser, giving it one first if it has none.
+func (p *Cookies) Owner(c echo.Context) (handoff.Secret, error) {
 	session, err := p.store.Get(c.Request(), p.name)
 	if err != nil {
 		return "", err
@@ -48,8 +49,8 @@ func (p *phoneCookies) owner(c echo.Context) (handoff.Secret, error) {
 	return handoff.Secret(session.ID), nil
 }
 
-// coming returns the id of this browser, or the one that owner will give it.
-func (p *phoneCookies) coming(c echo.Context) (handoff.Secret, error) {
+// Coming returns the id of this browser, or the one that owner will give it.
+func (p *Cookies) Coming(c echo.Context) (handoff.Secret, error) {
 	session, err := p.store.Get(c.Request(), p.name)
 	if err != nil {
 		return "", err
@@ -57,8 +58,8 @@ func (p *phoneCookies) coming(c echo.Context) (handoff.Secret, error) {
 	return handoff.Secret(session.ID), nil
 }
 
-// known returns the id of this browser, or an empty one.
-func (p *phoneCookies) known(c echo.Context) handoff.Secret {
+// Known returns the id of this browser, or an empty one.
+func (p *Cookies) Known(c echo.Context) handoff.Secret {
 	session, err := p.store.Get(c.Request(), p.name)
 	if err != nil || session.IsNew {
 		return ""

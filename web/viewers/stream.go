@@ -1,4 +1,4 @@
-package web
+package viewers
 
 import (
 	"context"
@@ -13,60 +13,57 @@ import (
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/reqctx"
 	"github.com/handoff-portal/handoff/internal/stream"
+	"github.com/handoff-portal/handoff/web/site"
 )
-
-// takenKey marks a request whose connection was taken over: it is not over when its
-// handler returns.
-const takenKey = "taken"
 
 type connKey struct{}
 
-// withConn lets a stream find its connection.
-func withConn(ctx context.Context, c net.Conn) context.Context {
+// WithConn lets a stream find its connection.
+func WithConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// stream tells a page of every change of h by Server-Sent Events, until an end,
+// Stream tells a page of every change of h by Server-Sent Events, until an end,
 // or until the page or the server goes. The state comes first, so that a change
 // missed between two streams does not matter. A stream reopened after an end
 // gets 204, which tells browsers not to come again.
 //
 // From the first state on, the stream belongs to its topic, and where its connection
 // can be taken over the handler returns.
-func (s *site) stream(c echo.Context, h handoff.Handoff, p page, keep func(context.Context) (handoff.Handoff, error)) error {
+func (a *Viewers) Stream(c echo.Context, h handoff.Handoff, p Page, keep func(context.Context) (handoff.Handoff, error)) error {
 	began, ctx := time.Now(), c.Request().Context()
 	if last, err := strconv.Atoi(c.Request().Header.Get("Last-Event-ID")); err == nil && h.Status.Ended() && last >= h.Seq {
 		return c.NoContent(http.StatusNoContent)
 	}
-	release, ok := s.streams.Open(string(h.ID), s.network(c))
+	release, ok := a.site.Streams.Open(string(h.ID), a.site.Network(c))
 	if !ok {
-		return noStream(c)
+		return site.NoStream(c)
 	}
 	v := &viewer{page: p, keep: keep, release: release}
-	v.topic = s.viewers.join(h.ID)
+	v.topic = a.join(h.ID)
 	taken := false
 	defer func() {
 		if !taken {
 			v.leave()
 		}
 	}()
-	if fresh, err := s.handoffs.Refresh(ctx, h.ID); err == nil && fresh.Seq > h.Seq {
+	if fresh, err := a.site.Handoffs.Refresh(ctx, h.ID); err == nil && fresh.Seq > h.Seq {
 		h = fresh // it changed between the reading and the joining
 	}
 	first, err := v.tell(h)
 	if err != nil {
 		return err
 	}
-	w, err := startStream(c)
+	w, err := Start(c)
 	if err != nil {
 		return err
 	}
-	if w.write(first.event); w.err != nil || first.end {
+	if w.Write(first.event); w.err != nil || first.end {
 		return nil
 	}
-	if conn := s.takeOver(c, w); conn != nil {
+	if conn := a.takeOver(c, w); conn != nil {
 		taken = true
-		c.Set(takenKey, true)
+		site.Taken(c)
 		v.out = conn
 		v.taken = &taking{conn: conn, before: c.Response().Size, began: began, route: c.Path(), request: strings.Clone(reqctx.ID(ctx)), trace: reqctx.Trace(ctx)}
 		v.topic.add(ctx, v, h)
@@ -84,12 +81,12 @@ func (s *site) stream(c echo.Context, h handoff.Handoff, p page, keep func(conte
 // takeOver has the connection of a stream kept, after all that was written; nil: it
 // stays with net/http. That is so of HTTP/2, of TLS, whose connections have more to
 // them than a file descriptor, and where the server was not set up by NewServer.
-func (s *site) takeOver(c echo.Context, w *eventWriter) *stream.Conn {
+func (a *Viewers) takeOver(c echo.Context, w *Writer) *stream.Conn {
 	inner, ok := c.Request().Context().Value(connKey{}).(net.Conn)
-	if !ok || s.viewers.poller == nil || c.Request().ProtoMajor != 1 {
+	if !ok || a.poller == nil || c.Request().ProtoMajor != 1 {
 		return nil
 	}
-	conn, err := s.viewers.poller.Take(inner)
+	conn, err := a.poller.Take(inner)
 	if err != nil {
 		return nil
 	}
@@ -123,8 +120,8 @@ func (q queue) Send(b []byte) bool {
 // Close implements outlet.
 func (q queue) Close() { close(q) }
 
-// startStream begins the answer of a stream.
-func startStream(c echo.Context) (*eventWriter, error) {
+// Start begins the answer of a stream.
+func Start(c echo.Context) (*Writer, error) {
 	rc := http.NewResponseController(c.Response())
 	// The server's write timeout is for pages; a stream outlives it.
 	if err := rc.SetWriteDeadline(time.Time{}); err != nil {
@@ -140,12 +137,12 @@ func startStream(c echo.Context) (*eventWriter, error) {
 		header.Set("Transfer-Encoding", "identity")
 	}
 	c.Response().WriteHeader(http.StatusOK)
-	return &eventWriter{c: c, rc: rc}, nil
+	return &Writer{c: c, rc: rc}, nil
 }
 
-// eventWriter writes the events of one stream; after the first failure it does
+// Writer writes the events of one stream; after the first failure it does
 // nothing.
-type eventWriter struct {
+type Writer struct {
 	c   echo.Context
 	rc  *http.ResponseController
 	err error
@@ -154,7 +151,8 @@ type eventWriter struct {
 // writeTime is how long a page may take to read one event.
 const writeTime = 10 * time.Second
 
-func (w *eventWriter) write(event []byte) {
+// Write sends an event, unless one before could not be.
+func (w *Writer) Write(event []byte) {
 	if w.err != nil {
 		return
 	}
@@ -168,7 +166,7 @@ func (w *eventWriter) write(event []byte) {
 }
 
 // copy writes what comes until there is no more, or the page goes.
-func (w *eventWriter) copy(ctx context.Context, events <-chan []byte) {
+func (w *Writer) copy(ctx context.Context, events <-chan []byte) {
 	for w.err == nil {
 		select {
 		case <-ctx.Done():
@@ -177,7 +175,7 @@ func (w *eventWriter) copy(ctx context.Context, events <-chan []byte) {
 			if !more {
 				return
 			}
-			w.write(event)
+			w.Write(event)
 		}
 	}
 }

@@ -1,7 +1,8 @@
-package web
+package site
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -17,36 +18,14 @@ import (
 	"github.com/handoff-portal/handoff/internal/reqctx"
 )
 
-// identifyRequest gives every request an id of ours: one from outside could
+// IdentifyRequest gives every request an id of ours: one from outside could
 // carry anything into our logs.
-func (s *site) identifyRequest(next echo.HandlerFunc) echo.HandlerFunc {
+func (s *Site) IdentifyRequest(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id := requestID()
 		c.SetRequest(c.Request().WithContext(reqctx.With(c.Request().Context(), id)))
 		c.Response().Header().Set("X-Request-ID", id)
 		return next(c)
-	}
-}
-
-// tracing follows each request, by the route's pattern. What a request says of a
-// trace that it belongs to is believed of no client (S21): of our own proxies
-// alone, and only where these are known to write it themselves.
-func tracing(c Config) echo.MiddlewareFunc {
-	trace, proxies := c.Trace, c.TrustedProxies
-	if !c.TraceParents {
-		proxies = nil
-	}
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			r, parent := c.Request(), ""
-			if isProxy(proxies, r) {
-				parent = r.Header.Get("traceparent")
-			}
-			ctx, end := trace(r.Context(), r.Method, c.Path(), parent)
-			defer func() { end(c.Response().Status) }()
-			c.SetRequest(r.WithContext(ctx))
-			return next(c)
-		}
 	}
 }
 
@@ -65,24 +44,31 @@ func requestID() string {
 	return string(id[:])
 }
 
-// logRequests has failures answered, and writes one line a request: the route's
+// LogRequests has failures answered, and writes one line a request: the route's
 // pattern, never its path, since paths carry capabilities.
-func (s *site) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
+func (s *Site) LogRequests(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began := time.Now()
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
 		if c.Get(takenKey) == nil {
-			s.logRequest(c.Request().Context(), c.Request().Method, c.Path(), c.Response().Status, time.Since(began), c.Response().Size)
+			s.LogRequest(c.Request().Context(), c.Request().Method, c.Path(), c.Response().Status, time.Since(began), c.Response().Size)
 		}
 		return nil
 	}
 }
 
-// logRequest tells of a request that has been answered.
-func (s *site) logRequest(ctx context.Context, method, route string, status int, took time.Duration, size int64) {
-	s.log.LogAttrs(ctx, slog.LevelInfo, "request",
+// takenKey marks a request whose connection was taken over.
+const takenKey = "taken"
+
+// Taken says of a request that its connection was taken over: it is not over when
+// its handler returns, and who took it has it logged.
+func Taken(c echo.Context) { c.Set(takenKey, true) }
+
+// LogRequest tells of a request that has been answered.
+func (s *Site) LogRequest(ctx context.Context, method, route string, status int, took time.Duration, size int64) {
+	s.Log.LogAttrs(ctx, slog.LevelInfo, "request",
 		slog.String("method", method), slog.String("route", route), slog.Int("status", status),
 		slog.Duration("took", took), slog.Int64("bytes", size))
 	if s.observe != nil {
@@ -90,8 +76,8 @@ func (s *site) logRequest(ctx context.Context, method, route string, status int,
 	}
 }
 
-// recoverPanics makes a panic an internal failure, told without detail.
-func (s *site) recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
+// RecoverPanics makes a panic an internal failure, told without detail.
+func (s *Site) RecoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
 			r := recover()
@@ -101,18 +87,18 @@ func (s *site) recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 			if r == http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
 				panic(r)
 			}
-			s.log.ErrorContext(c.Request().Context(), "panic", "route", c.Path(), "value", fmt.Sprint(r), "stack", string(debug.Stack()))
+			s.Log.ErrorContext(c.Request().Context(), "panic", "route", c.Path(), "value", fmt.Sprint(r), "stack", string(debug.Stack()))
 			err = handoff.Errorf(handoff.CodeInternal, "panic")
 		}()
 		return next(c)
 	}
 }
 
-// knownHosts refuses a Host that is not ours: nothing we send is built from it,
+// KnownHosts refuses a Host that is not ours: nothing we send is built from it,
 // and nothing should be cached under it.
-func (s *site) knownHosts(next echo.HandlerFunc) echo.HandlerFunc {
+func (s *Site) KnownHosts(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if h := strings.ToLower(c.Request().Host); h != s.public.Host && h != s.link.Host {
+		if h := strings.ToLower(c.Request().Host); h != s.Public.Host && h != s.Link.Host {
 			if strings.HasPrefix(c.Request().URL.Path, "/v1/") {
 				c.Set(apiKey, true)
 			}
@@ -122,42 +108,42 @@ func (s *site) knownHosts(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// publicHost answers on the public host only.
-func (s *site) publicHost(next echo.HandlerFunc) echo.HandlerFunc {
+// PublicHost answers on the public host only.
+func (s *Site) PublicHost(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if strings.ToLower(c.Request().Host) != s.public.Host {
+		if strings.ToLower(c.Request().Host) != s.Public.Host {
 			return handoff.Errorf(handoff.CodeNotFound, "no such path")
 		}
 		return next(c)
 	}
 }
 
-// linkHost answers on the link host only.
-func (s *site) linkHost(next echo.HandlerFunc) echo.HandlerFunc {
+// LinkHost answers on the link host only.
+func (s *Site) LinkHost(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if strings.ToLower(c.Request().Host) != s.link.Host {
+		if strings.ToLower(c.Request().Host) != s.Link.Host {
 			return handoff.Errorf(handoff.CodeNotFound, "no such path")
 		}
 		return next(c)
 	}
 }
 
-// sendToPublic sends a browser that came to the link host, because no app took
+// SendToPublic sends a browser that came to the link host, because no app took
 // the link, to the same path on the public one. It looks nothing up.
-func (s *site) sendToPublic(next echo.HandlerFunc) echo.HandlerFunc {
+func (s *Site) SendToPublic(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if strings.ToLower(c.Request().Host) == s.public.Host {
+		if strings.ToLower(c.Request().Host) == s.Public.Host {
 			return next(c)
 		}
-		return c.Redirect(http.StatusFound, s.public.Scheme+"://"+s.public.Host+c.Request().URL.RequestURI())
+		return c.Redirect(http.StatusFound, s.Public.Scheme+"://"+s.Public.Host+c.Request().URL.RequestURI())
 	}
 }
 
 const apiKey = "api"
 
-// answersJSON marks a group whose failures are problems, whose bodies are JSON,
+// AnswersJSON marks a group whose failures are problems, whose bodies are JSON,
 // and which knows no cookies, so that no browser can be made to call it.
-func answersJSON(next echo.HandlerFunc) echo.HandlerFunc {
+func AnswersJSON(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Set(apiKey, true)
 		setAPIHeaders(c.Response().Header())
@@ -181,10 +167,10 @@ func isAPI(c echo.Context) bool {
 	return ok && api
 }
 
-// browsersOnly keeps out of browser routes what is no person's doing: a request
+// BrowsersOnly keeps out of browser routes what is no person's doing: a request
 // another site made (net/http's CrossOriginProtection, and refusing what says
 // nothing of its origin at all), and a prefetch or preview, which starts nothing.
-func browsersOnly(next echo.HandlerFunc) echo.HandlerFunc {
+func BrowsersOnly(next echo.HandlerFunc) echo.HandlerFunc {
 	protection := http.NewCrossOriginProtection()
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -202,6 +188,24 @@ func browsersOnly(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
 			return handoff.Errorf(handoff.CodeForbidden, "the request does not say where it came from")
+		}
+		return next(c)
+	}
+}
+
+// WholeForm refuses a form that cannot be read to its end, before anything is made
+// of the part that could.
+func WholeForm(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().Method != http.MethodPost {
+			return next(c)
+		}
+		err := c.Request().ParseForm()
+		if e, ok := errors.AsType[*echo.HTTPError](err); ok {
+			return e // beyond the limit of the body
+		}
+		if err != nil {
+			return handoff.Errorf(handoff.CodeInvalid, "the form cannot be read")
 		}
 		return next(c)
 	}
