@@ -352,7 +352,9 @@ func (l *looks) displays(t *testing.T) {
 			panels[sc.name] = panelOf(page)
 			page.WantNoProblems(expectedOf(sc.status)...)
 			s.clock.stop() // looking takes longer than some states last
-			l.look(view{t: t, page: page, at: page, kept: kept, name: "display " + sc.name, lang: "en"}, l.depth("en"))
+			v := view{t: t, page: page, at: page, kept: kept, name: "display " + sc.name, lang: "en"}
+			v.faults("told twice", twice(page.Controls()))
+			l.look(v, l.depth("en"))
 			for _, lang := range l.langs {
 				page.Navigate(s.made.DisplayURL + "?lang=" + lang)
 				sc.shown(page)
@@ -361,6 +363,18 @@ func (l *looks) displays(t *testing.T) {
 		})
 	}
 	wantPanels(t, panels)
+}
+
+// twice are the controls whose role and name another one has too: who goes from button
+// to button, by voice or by ear, could not tell them apart.
+func twice(controls []string) []string {
+	var list []string
+	for i, name := range controls {
+		if slices.Contains(controls[:i], name) {
+			list = append(list, name)
+		}
+	}
+	return list
 }
 
 // frames are every screen of the display in a frame of another site, as it comes by
