@@ -189,6 +189,35 @@ func TestAppClipBanner(t *testing.T) {
 	}
 }
 
+// TestAppClipOnPages: where pages have a host of their own, that names App Clips, and
+// nothing that an app would open, so that Safari offers one on the landing too.
+func TestAppClipOnPages(t *testing.T) {
+	t.Parallel()
+	const file = "/.well-known/apple-app-site-association"
+	w := newWorld(t, func(s *setting) {
+		s.twoHosts = true
+		s.dress = func(p *partner.Partner) { p.Apps[0].IOS.Clip = "ABCDE12345.com.acme.app.Clip" }
+	})
+	a := w.person(iPhone).get(w.public + file)
+	if got, want := string(a.body), `{"appclips":{"apps":["ABCDE12345.com.acme.app.Clip"]}}`+"\n"; got != want || a.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("the file of the pages' host = %s %q, want %q", a.Header.Get("Content-Type"), got, want)
+	}
+	if a := w.person(iPhone).get(w.link + file); !strings.Contains(string(a.body), `"applinks":{"details":[{"appIDs"`) {
+		t.Errorf("the file of the link host = %s, want its apps", a.body)
+	}
+	s := w.begin()
+	s.open()
+	landing := s.scan()
+	if landing.url.Host != strings.TrimPrefix(w.public, "http://") {
+		t.Errorf("the landing is at %s, want %s", landing.url, w.public)
+	}
+	if a := w.appFrom("", landing.url.String()).claim(); a.StatusCode != http.StatusCreated {
+		t.Errorf("the clip claims with %s: %d %s, want 201", landing.url, a.StatusCode, a.body)
+	}
+	without := newWorld(t, func(s *setting) { s.twoHosts = true })
+	without.person(iPhone).get(without.public+file).wantPage(t, http.StatusNotFound, "problem")
+}
+
 // TestSmartAppBanner: only Safari on Apple's phones and tablets is told, and only of a code.
 func TestSmartAppBanner(t *testing.T) {
 	t.Parallel()

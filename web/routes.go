@@ -28,7 +28,7 @@ func addRoutes(e *echo.Echo, s *site.Site, c Config, p parts) {
 	streams := viewers.New(s, c.Changes, c.Poller, c.Heartbeat)
 	cookies := site.NewCookies(s.Public.Scheme == "https")
 	examiner := &doctor{Site: s, examines: c.Examines}
-	known := &wellKnown{association: p.association}
+	known := &wellKnown{association: p.association, link: s.Link.Host}
 	told := &reports{Site: s}
 
 	e.Pre(s.IdentifyRequest, s.OnlyOverTLS)
@@ -60,7 +60,7 @@ func addRoutes(e *echo.Echo, s *site.Site, c Config, p parts) {
 	e.GET("/static/*", echo.WrapHandler(s.Assets), s.PublicHost, site.FileHeaders)
 	e.GET("/brand/*", echo.WrapHandler(p.brands), s.PublicHost, site.FileHeaders)
 	e.Match(look, "/embed/*", echo.WrapHandler(p.embed), s.PublicHost, site.FileHeaders)
-	e.Match(look, "/.well-known/apple-app-site-association", known.apple, s.LinkHost, site.FileHeaders)
+	e.Match(look, "/.well-known/apple-app-site-association", known.apple, site.FileHeaders)
 	e.Match(look, "/.well-known/assetlinks.json", known.android, s.LinkHost, site.FileHeaders)
 }
 

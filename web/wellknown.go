@@ -2,20 +2,33 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/handoff-portal/handoff/internal/applink"
+	"github.com/handoff-portal/handoff/internal/handoff"
 )
 
 // wellKnown serves the association files, by which iOS and Android know which
 // app may open which of our links.
 type wellKnown struct {
 	association applink.Association
+	link        string // the host that apps claim
 }
 
-// apple serves /.well-known/apple-app-site-association.
-func (w *wellKnown) apple(c echo.Context) error { return w.send(c, w.association.Apple) }
+// apple serves /.well-known/apple-app-site-association: on the link host to apps, on
+// the public one, where that is another, to App Clips alone.
+func (w *wellKnown) apple(c echo.Context) error {
+	file := w.association.Apple
+	if strings.ToLower(c.Request().Host) != w.link {
+		file = w.association.Pages
+	}
+	if file == nil {
+		return handoff.Errorf(handoff.CodeNotFound, "no such path")
+	}
+	return w.send(c, file)
+}
 
 // android serves /.well-known/assetlinks.json.
 func (w *wellKnown) android(c echo.Context) error { return w.send(c, w.association.Android) }

@@ -528,6 +528,18 @@ func plantedFaults() []planted {
 		{name: "an app id that the portal does not have", plant: func(d *deployed) {
 			d.runs = func(yaml string) string { return strings.Replace(yaml, "app_id: ABCDE", "app_id: VWXYZ", 1) }
 		}, check: "association", change: "partners[0].apps[0].ios"},
+		{name: "Apple's file not passed on for the pages", plant: func(d *deployed) {
+			d.yaml = strings.Replace(d.yaml, "app.Clip}", "app.Clip, store_url: https://apps.apple.com/app/id1}", 1)
+			d.proxy = func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if strings.HasPrefix(r.Host, "127.0.0.1") && r.URL.Path == apple {
+						http.NotFound(w, r)
+						return
+					}
+					next.ServeHTTP(w, r)
+				})
+			}
+		}, check: "association", level: doctor.Warning, change: "location " + apple},
 		{name: "a fingerprint that the portal does not have", plant: func(d *deployed) {
 			d.runs = func(yaml string) string { return strings.Replace(yaml, "14:6D:E9", "24:6D:E9", 1) }
 		}, check: "association", change: "partners[0].apps[0].android"},

@@ -13,11 +13,17 @@ import (
 // Apple's servers stop at 128 KB uncompressed; this leaves some room.
 const MaxAssociation = 100 * 1024
 
-// Association is the two files by which systems know which app may open which of
-// our links, ready to be served.
+// Association is the files by which systems know which app may open which of our
+// links, ready to be served.
 type Association struct {
 	Apple   []byte // /.well-known/apple-app-site-association
 	Android []byte // /.well-known/assetlinks.json
+	// Pages is Apple's file for the host of the pages, where that is another: Safari
+	// offers an App Clip on pages of the hosts that name it (developer.apple.com,
+	// "Supporting invocations from your website and the Messages app"). It names App
+	// Clips alone, since an app that has links there would take people out of our
+	// pages. Nil: there are none.
+	Pages []byte
 }
 
 // component matches a path. Apple's and Android's matchers are spelt alike
@@ -28,10 +34,12 @@ type component struct {
 }
 
 type appleFile struct {
-	Applinks struct {
-		Details []*appleDetail `json:"details"`
-	} `json:"applinks"`
+	Applinks *appleLinks `json:"applinks,omitempty"`
 	Appclips *appleClips `json:"appclips,omitempty"`
+}
+
+type appleLinks struct {
+	Details []*appleDetail `json:"details"`
 }
 
 type appleDetail struct {
@@ -70,8 +78,7 @@ type relationDetails struct {
 // to its own partner's paths. An app that several partners use is named once,
 // with the paths of all: Android heeds one statement for an app, whichever.
 func NewAssociation(partners []*partner.Partner) (Association, error) {
-	var apple appleFile
-	apple.Applinks.Details = []*appleDetail{}
+	apple := appleFile{Applinks: &appleLinks{Details: []*appleDetail{}}}
 	details := make(map[string]*appleDetail)
 	statements := []*statement{}
 	packages := make(map[string]*statement)
@@ -114,6 +121,11 @@ func NewAssociation(partners []*partner.Partner) (Association, error) {
 	var err error
 	if files.Apple, err = encode(apple); err != nil {
 		return Association{}, fmt.Errorf("encoding apple-app-site-association: %w", err)
+	}
+	if apple.Appclips != nil {
+		if files.Pages, err = encode(appleFile{Appclips: apple.Appclips}); err != nil {
+			return Association{}, fmt.Errorf("encoding apple-app-site-association of the pages: %w", err)
+		}
 	}
 	if files.Android, err = encode(statements); err != nil {
 		return Association{}, fmt.Errorf("encoding assetlinks.json: %w", err)

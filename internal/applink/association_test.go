@@ -45,10 +45,14 @@ func TestNewAssociation(t *testing.T) {
    "relation_extensions": {"delegate_permission/common.handle_all_urls": {"dynamic_app_link_components": [
      {"/": "/c/acme/*"}, {"/": "/a/acme/*"}, {"/": "/c/globex/*"}, {"/": "/a/globex/*"}]}}}
 ]`
+	const pages = `{"appclips": {"apps": ["ABCDE12345.com.acme.app.Clip"]}}`
 	for _, file := range []struct {
 		name      string
 		got, want []byte
-	}{{"apple-app-site-association", a.Apple, []byte(apple)}, {"assetlinks.json", a.Android, []byte(android)}} {
+	}{
+		{"apple-app-site-association", a.Apple, []byte(apple)}, {"apple-app-site-association of the pages", a.Pages, []byte(pages)},
+		{"assetlinks.json", a.Android, []byte(android)},
+	} {
 		var want bytes.Buffer
 		if err := json.Compact(&want, file.want); err != nil {
 			t.Fatal(err)
@@ -61,8 +65,8 @@ func TestNewAssociation(t *testing.T) {
 
 func TestNewAssociationWithoutApps(t *testing.T) {
 	a, err := applink.NewAssociation(nil)
-	if err != nil || string(a.Apple) != `{"applinks":{"details":[]}}`+"\n" || string(a.Android) != "[]\n" {
-		t.Errorf("NewAssociation(nil) = %s, %s, %v", a.Apple, a.Android, err)
+	if err != nil || string(a.Apple) != `{"applinks":{"details":[]}}`+"\n" || string(a.Android) != "[]\n" || a.Pages != nil {
+		t.Errorf("NewAssociation(nil) = %s, %s, %s, %v", a.Apple, a.Android, a.Pages, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -12,11 +13,11 @@ import (
 	"github.com/handoff-portal/handoff/internal/partner"
 )
 
-// associationFile fetches one of the files as those do who read it for phones:
-// following no redirect. Without a fault, body is what they read.
-func (d *Doctor) associationFile(ctx context.Context, name, why string) (body []byte, f Finding) {
-	f = Finding{Check: "association", About: host(d.Config.LinkURL) + "/.well-known/" + name, Level: Fault, Why: why}
-	resp, err := d.get(ctx, d.base(d.Config.LinkURL)+"/.well-known/"+name, http.Header{
+// associationFile fetches one of the files of a host as those do who read it for
+// phones: following no redirect. Without a fault, body is what they read.
+func (d *Doctor) associationFile(ctx context.Context, at, name, why string) (body []byte, f Finding) {
+	f = Finding{Check: "association", About: host(at) + "/.well-known/" + name, Level: Fault, Why: why}
+	resp, err := d.get(ctx, d.base(at)+"/.well-known/"+name, http.Header{
 		"Sec-Fetch-Site": nil, "Sec-Fetch-Mode": nil, "Sec-Fetch-Dest": nil, "Accept": {"application/json"}, "Accept-Encoding": {"identity"},
 	})
 	pass := "in the proxy: location /.well-known/" + name + " { proxy_pass http://" + reachable(d.Config.Listen) + "; }  (nginx)"
@@ -48,28 +49,61 @@ func (d *Doctor) older(setting string) string {
 	return "handoff serve --config " + d.Config.File + "  (again: what runs is older than " + d.Config.Where(setting) + ")"
 }
 
+const appleFile = "apple-app-site-association"
+
+// association is what is looked at of Apple's file.
+type association struct {
+	Applinks struct {
+		Details []struct {
+			AppIDs     []string            `json:"appIDs"`
+			Components []map[string]string `json:"components"`
+		} `json:"details"`
+	} `json:"applinks"`
+	Appclips struct {
+		Apps []string `json:"apps"`
+	} `json:"appclips"`
+}
+
+// clips looks at Apple's file of the pages' host, where that is another: without it
+// Safari offers no App Clip on a landing.
+func (d *Doctor) clips(ctx context.Context) []Finding {
+	wanted := map[string]string{} // the settings of those that a banner offers
+	d.eachApp(func(_ *partner.Partner, app *partner.App, setting string) {
+		if app.IOS.Clip != "" && app.IOS.StoreURL != "" {
+			wanted[app.IOS.Clip] = setting
+		}
+	})
+	if len(wanted) == 0 || d.Config.PublicURL == d.Config.LinkURL || !d.public().there {
+		return nil
+	}
+	body, f := d.associationFile(ctx, d.Config.PublicURL, appleFile, "Safari then offers no App Clip on the page that a code leads to.")
+	f.Level = Warning
+	if body == nil {
+		return []Finding{f}
+	}
+	var served association
+	read := json.Unmarshal(body, &served)
+	var found []Finding
+	for _, clip := range slices.Sorted(maps.Keys(wanted)) {
+		if read != nil || !slices.Contains(served.Appclips.Apps, clip) {
+			missing := f
+			missing.What, missing.Change = "The file does not name the App Clip "+clip+".", d.older(wanted[clip]+".ios")
+			found = append(found, missing)
+		}
+	}
+	return orGood(found, f, "Safari can read the file, and every App Clip is in it.")
+}
+
 // apple looks at Apple's file: every app, with its partner's paths.
 func (d *Doctor) apple(ctx context.Context) []Finding {
 	if !d.link().there {
 		return nil
 	}
-	const name = "apple-app-site-association"
-	body, f := d.associationFile(ctx, name, "iPhones then open no link in an app.")
+	body, f := d.associationFile(ctx, d.Config.LinkURL, appleFile, "iPhones then open no link in an app.")
 	if body == nil {
 		return []Finding{f}
 	}
-	type file struct {
-		Applinks struct {
-			Details []struct {
-				AppIDs     []string            `json:"appIDs"`
-				Components []map[string]string `json:"components"`
-			} `json:"details"`
-		} `json:"applinks"`
-		Appclips struct {
-			Apps []string `json:"apps"`
-		} `json:"appclips"`
-	}
-	var served file
+	var served association
 	read := json.Unmarshal(body, &served)
 	has := func(id, path string) bool {
 		for _, detail := range served.Applinks.Details {
@@ -104,7 +138,7 @@ func (d *Doctor) android(ctx context.Context) []Finding {
 		return nil
 	}
 	const name = "assetlinks.json"
-	body, f := d.associationFile(ctx, name, "Android phones then open links in the browser, or ask which app to take.")
+	body, f := d.associationFile(ctx, d.Config.LinkURL, name, "Android phones then open links in the browser, or ask which app to take.")
 	if body == nil {
 		return []Finding{f}
 	}

@@ -141,7 +141,7 @@ func (d *Doctor) examinations() []examination {
 		d.clock, d.forwarded, d.pages, d.caching,
 		func(ctx context.Context) []Finding { return d.stream(ctx, "/h/") },
 		func(ctx context.Context) []Finding { return d.stream(ctx, "/p/") },
-		d.apple, d.android, d.store,
+		d.apple, d.clips, d.android, d.store,
 	}
 	for i := range d.Config.Partners {
 		all = append(all, func(ctx context.Context) []Finding { return d.framing(ctx, i) })

@@ -435,7 +435,20 @@ func withoutTheApp(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "/c/acme</code> (your partner id for acme) as an App Clip experience in App Store Connect. Scanning the code then offers the clip where the app is not installed. The clip is opened with the same link, and claims as the app does, with the same client. Safari offers it on the landing too, if <code>store_url</code> holds the app's number and the portal has one host for both: the association file is on the link host alone, and Safari asks for that of the page's own.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "/c/acme</code> (your partner id for acme) as an App Clip experience in App Store Connect. Scanning the code then offers the clip where the app is not installed. The clip is opened with the same link, and claims as the app does, with the same client.</p><p>Safari offers it on the landing too, if <code>store_url</code> holds the app's number and the clip's Associated Domains have <code>appclips:")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		var templ_7745c5c3_Var13 string
+		templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(host(v.Public))
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `app.templ`, Line: 207, Col: 38}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "</code> as well: the host of the page serves a file that names App Clips and nothing else. The clip is opened with the address of that page, which is a code's too.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -447,7 +460,7 @@ func withoutTheApp(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "<p>With <code>web_url</code> the page has “Continue in the browser”. It opens your address with <code>?pickup=…</code>. Your own server redeems it, as an app would, and keeps the token out of the browser; take the pickup out of the address at once, by a redirect.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 34, "<p>With <code>web_url</code> the page has “Continue in the browser”. It opens your address with <code>?pickup=…</code>. Your own server redeems it, as an app would, and keeps the token out of the browser; take the pickup out of the address at once, by a redirect.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -479,12 +492,12 @@ func bridge(v view) templ.Component {
 			}()
 		}
 		ctx = templ.InitializeContext(ctx)
-		templ_7745c5c3_Var13 := templ.GetChildren(ctx)
-		if templ_7745c5c3_Var13 == nil {
-			templ_7745c5c3_Var13 = templ.NopComponent
+		templ_7745c5c3_Var14 := templ.GetChildren(ctx)
+		if templ_7745c5c3_Var14 == nil {
+			templ_7745c5c3_Var14 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 34, "<p class=\"lead\">The platform's own Bridge SDK, and apps that call <code>device/connect</code> by themselves, want the connect token rather than the end-user token. Two settings of the app give it to them.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "<p class=\"lead\">The platform's own Bridge SDK, and apps that call <code>device/connect</code> by themselves, want the connect token rather than the end-user token. Two settings of the app give it to them.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -492,7 +505,7 @@ func bridge(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "<p>With <code>exchange: app</code> everything stays as on <a href=\"/docs/app\">the app's page</a>, up to the token answer: that holds the connect token, and with <code>journey_url</code> an address that is ready for the SDK.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "<p>With <code>exchange: app</code> everything stays as on <a href=\"/docs/app\">the app's page</a>, up to the token answer: that holds the connect token, and with <code>journey_url</code> an address that is ready for the SDK.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -504,33 +517,33 @@ func bridge(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "<p>Give <code>journeyUrl</code> to the SDK as it is, or call the platform's <code>device/connect</code> at <code>platformUrl</code> with the token and your own <code>deviceInfo</code>. A connect token works once and lives for what <code>expiresIn</code> says, at most two minutes: use it at once, and never send it twice. If the platform's answer is lost, ask the person for the code that “Use another phone” shows on the computer, and claim that. The portal sees no <code>connected</code> then: a handoff goes from <code>confirmed</code> to <code>delivered</code>.</p><p><code>journey_url</code> may be https or a custom scheme of reverse-domain form; <code>")
-		if templ_7745c5c3_Err != nil {
-			return templ_7745c5c3_Err
-		}
-		var templ_7745c5c3_Var14 string
-		templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs("{instanceId}")
-		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `app.templ`, Line: 237, Col: 105}
-		}
-		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var14))
-		if templ_7745c5c3_Err != nil {
-			return templ_7745c5c3_Err
-		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, "</code> and <code>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, "<p>Give <code>journeyUrl</code> to the SDK as it is, or call the platform's <code>device/connect</code> at <code>platformUrl</code> with the token and your own <code>deviceInfo</code>. A connect token works once and lives for what <code>expiresIn</code> says, at most two minutes: use it at once, and never send it twice. If the platform's answer is lost, ask the person for the code that “Use another phone” shows on the computer, and claim that. The portal sees no <code>connected</code> then: a handoff goes from <code>confirmed</code> to <code>delivered</code>.</p><p><code>journey_url</code> may be https or a custom scheme of reverse-domain form; <code>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var15 string
-		templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs("{connectToken}")
+		templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs("{instanceId}")
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `app.templ`, Line: 238, Col: 26}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `app.templ`, Line: 241, Col: 105}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var15))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "</code> are put into its path or query, and its host is fixed.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "</code> and <code>")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		var templ_7745c5c3_Var16 string
+		templ_7745c5c3_Var16, templ_7745c5c3_Err = templ.JoinStringErrs("{connectToken}")
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `app.templ`, Line: 242, Col: 26}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var16))
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "</code> are put into its path or query, and its host is fixed.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -538,20 +551,20 @@ func bridge(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<p>Apps whose own scanner expects the raw connect token need no call to the portal at all: with <code>code: token</code> the QR code holds it, and the link on the page is <code>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "<p>Apps whose own scanner expects the raw connect token need no call to the portal at all: with <code>code: token</code> the QR code holds it, and the link on the page is <code>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		var templ_7745c5c3_Var16 string
-		templ_7745c5c3_Var16, templ_7745c5c3_Err = templ.JoinStringErrs(v.Link)
+		var templ_7745c5c3_Var17 string
+		templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(v.Link)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `app.templ`, Line: 243, Col: 66}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `app.templ`, Line: 247, Col: 66}
 		}
-		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var16))
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var17))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "/a/acme/connect#token=…</code>.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 41, "/a/acme/connect#token=…</code>.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -559,7 +572,7 @@ func bridge(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 41, "<p>What that costs: no context to show, no number, no “This wasn't me” on the phone, and whoever sees the screen can take the token; so it is allowed only with <code>confirmation: never</code>. The page renews the token before it ends. <code>opened</code> to <code>delivered</code> are not seen; the portal asks the platform for the journey's state. Prefer <code>exchange: app</code> where you can change the app.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 42, "<p>What that costs: no context to show, no number, no “This wasn't me” on the phone, and whoever sees the screen can take the token; so it is allowed only with <code>confirmation: never</code>. The page renews the token before it ends. <code>opened</code> to <code>delivered</code> are not seen; the portal asks the platform for the journey's state. Prefer <code>exchange: app</code> where you can change the app.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -6,6 +6,7 @@ import Foundation
 /// repeated request needs. Nothing that passes through here belongs in a log.
 struct HandoffClient {
     static let portal = URL(string: "https://link.example.com")!
+    static let pages = URL(string: "https://go.example.com")! // an App Clip is opened from these too
     static let partner = "acme" // your partner id
 
     enum Link {
@@ -55,7 +56,7 @@ struct HandoffClient {
     /// What a link is for, or nil if it is not one of ours.
     static func link(_ url: URL) -> Link? {
         let parts = url.pathComponents // "/", "c", "acme", …
-        guard url.scheme == portal.scheme, url.host == portal.host,
+        guard url.scheme == portal.scheme, [portal.host, pages.host].contains(url.host),
               parts.count == 4, parts[2] == partner else { return nil }
         switch parts[1] {
         case "c": return .code(url)
