@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -206,4 +207,39 @@ func TestUnopenedInChromium(t *testing.T) {
 	phone.WaitGone("open")
 	desk.WantNoProblems()
 	phone.WantNoProblems()
+}
+
+// TestFromGmail: the link is opened over Gmail, in a sheet of the phone's own browser.
+// Only the very first request says so, to the link host; the rule by which the app is
+// opened later is counted as Gmail's. Where it is a browser of Gmail's own, the page
+// leads out of it.
+func TestFromGmail(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *setting) { s.twoHosts, s.confirmation = true, handoff.ConfirmNever })
+	s := w.begin()
+	s.open()
+	link := s.desk.post(s.made.DisplayURL+"/send", url.Values{"route": {"link"}}).page(t).Find(`[data-testid="link"]`).AttrOr("value", "")
+	s.phone = w.person(android)
+	tap := s.phone.request(http.MethodGet, link, nil)
+	tap.Header.Set("Referer", "android-app://com.google.android.gm/")
+	landing := s.phone.follow(tap)
+	landing.wantPage(t, http.StatusOK, "landing")
+	if other := landing.page(t).Find(`[data-testid="languages"] a`).AttrOr("href", ""); !strings.Contains(other, "via=Gmail") {
+		t.Errorf("another language is at %q, which forgets Gmail", other)
+	}
+	ready := s.phone.press(landing, "continue")
+	ready.wantPage(t, http.StatusOK, "ready")
+	if open := ready.page(t).Find(`[data-testid="open"]`).AttrOr("href", ""); !strings.HasPrefix(open, "intent://") {
+		t.Errorf("the app is opened by %q, want an intent", open)
+	}
+	w.wantSamples(`handoff_app_links_total{outcome="shown",rule="android-gmail"} 1`)
+
+	inside := w.person(android)
+	inside.header.Set("X-Requested-With", "com.google.android.gm")
+	w.begin().open()
+	a := inside.get(w.freshCode())
+	a.wantPage(t, http.StatusOK, "inapp")
+	if text := a.page(t).Find("main p").Text(); !strings.Contains(text, "inside Gmail") {
+		t.Errorf("the page inside Gmail says %q, and not where one is", text)
+	}
 }

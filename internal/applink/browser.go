@@ -25,9 +25,9 @@ const (
 // A mark is a piece of a User-Agent and what it stands for.
 type mark struct{ piece, means string }
 
-// inApps are the apps that open links in a browser of their own and say so.
-// Gmail and others that use the system's own sheet (SFSafariViewController,
-// Custom Tabs) look like Safari and Chrome, behave like them, and are none.
+// inApps are the apps that open links in a browser of their own and say so. Those
+// that use the system's own sheet (SFSafariViewController, Custom Tabs) look like
+// Safari and Chrome, and behave like them: see Around.
 func inApps() []mark {
 	return []mark{
 		{"Instagram ", "Instagram"},
@@ -146,6 +146,46 @@ func ParseBrowser(userAgent string, hints http.Header) handoff.Browser {
 		mobile = header(hints, "Sec-CH-UA-Mobile") == "?1"
 	}
 	b.Class = classOf(b.OS, mobile)
+	return b
+}
+
+// packages are apps by their Android package.
+func packages() []mark { return []mark{{"com.google.android.gm", gmail}} }
+
+const gmail = "Gmail"
+
+// Around adds to b the Android app that it is in, where the request says that and the
+// User-Agent does not. A WebView may send its app's package with every request
+// (developer.chrome.com, "Improve user privacy by requiring opt-in to send
+// X-Requested-With header from WebView"). An app that opens a link over itself, in a
+// Custom Tab of the phone's own browser, is told to be its referrer
+// (developer.chrome.com, "Custom Tabs best practices"), and Chromium takes android-app:
+// for one (ChromeContentClient::AddAdditionalSchemes): the first request has it, and no
+// other.
+func Around(b handoff.Browser, h http.Header) handoff.Browser {
+	if b.OS != osAndroid || b.InApp != "" {
+		return b
+	}
+	for _, p := range packages() {
+		switch {
+		case h.Get("X-Requested-With") == p.piece:
+			b.InApp, b.Name = p.means, ""
+			return b
+		case strings.TrimSuffix(h.Get("Referer"), "/") == "android-app://"+p.piece:
+			b.Via = p.means
+		}
+	}
+	return b
+}
+
+// Via is b with the app that Around found at an earlier request, as a page of ours
+// carried its name on. Any other name is of no app.
+func Via(b handoff.Browser, name string) handoff.Browser {
+	for _, p := range packages() {
+		if b.OS == osAndroid && b.InApp == "" && p.means == name {
+			b.Via = name
+		}
+	}
 	return b
 }
 

@@ -114,6 +114,45 @@ func TestParseBrowser(t *testing.T) {
 	}
 }
 
+// TestAround: what a request says of the app around a browser is believed of Android
+// alone, and only the very name.
+func TestAround(t *testing.T) {
+	phone := handoff.Browser{Name: "Chrome", OS: "Android", Class: handoff.ClassMobile}
+	from := func(name, value string) http.Header { return http.Header{name: {value}} }
+	via, inside := phone, phone
+	via.Via = "Gmail"
+	inside.InApp, inside.Name = "Gmail", ""
+	other := handoff.Browser{OS: "Android", InApp: "LINE"}
+	ios := handoff.Browser{Name: "Safari", OS: "iOS"}
+	for _, tt := range []struct {
+		browser handoff.Browser
+		header  http.Header
+		want    handoff.Browser
+	}{
+		{phone, from("Referer", "android-app://com.google.android.gm/"), via},
+		{phone, from("Referer", "android-app://com.google.android.gm"), via},
+		{phone, from("X-Requested-With", "com.google.android.gm"), inside},
+		{phone, from("Referer", "android-app://com.google.android.gms/"), phone},
+		{phone, from("Referer", "https://com.google.android.gm/"), phone},
+		{phone, from("X-Requested-With", "XMLHttpRequest"), phone},
+		{phone, nil, phone},
+		{other, from("X-Requested-With", "com.google.android.gm"), other},
+		{ios, from("Referer", "android-app://com.google.android.gm/"), ios},
+	} {
+		if got := applink.Around(tt.browser, tt.header); got != tt.want {
+			t.Errorf("Around(%+v, %v) = %+v, want %+v", tt.browser, tt.header, got, tt.want)
+		}
+	}
+	for name, want := range map[string]handoff.Browser{"Gmail": via, "gmail": phone, "<b>": phone, "": phone} {
+		if got := applink.Via(phone, name); got != want {
+			t.Errorf("Via(%q) = %+v, want %+v", name, got, want)
+		}
+	}
+	if got := applink.Via(ios, "Gmail"); got != ios {
+		t.Errorf("Via on an iPhone = %+v, want %+v", got, ios)
+	}
+}
+
 // FuzzParseBrowser: whatever comes in, only words of ours go out, for they stand
 // on another person's screen.
 func FuzzParseBrowser(f *testing.F) {

@@ -50,7 +50,7 @@ const (
 type rule struct {
 	name    string
 	systems string // names, separated by spaces
-	browser string
+	browser string // its name, or the app that opened the link in it
 	inApp   string // a name, or any
 	kind    Kind
 	help    Help
@@ -74,17 +74,21 @@ const (
 	sourceFirefox = "github.com/mozilla-mobile/firefox-android, feature-app-links, AppLinksInterceptor"
 	// A WebView shows an error for intent:, and an https link at least leads to our help.
 	sourceWebView = "developer.android.com, Building web apps in WebView"
+	// A Custom Tab is the browser, which opens apps from a tap. The link itself may not have
+	// reached the app: that is up to who opened the tab.
+	sourceSheet = sourceChrome + "; Custom Tabs, Getting started"
 	// What a WebView lets through is up to the app around it. None of these documents
 	// it, all have a way to the browser, and that is the one to show.
 	sourceInApp = sourceWebView + "; developer.apple.com, WKNavigationDelegate: the app around a web view decides of each link"
 )
 
-// rules are read from the top; the first that fits is taken. Gmail, and whoever else
-// opens links in the system's own sheet (Custom Tabs, SFSafariViewController), has
-// the row of Chrome or of Safari: it says the same, and behaves the same.
+// rules are read from the top; the first that fits is taken. Whoever opens links in the
+// system's own sheet (Custom Tabs, SFSafariViewController) and is not told by Around
+// has the row of Chrome or of Safari: it says the same, and behaves the same. On iOS
+// that is Gmail too.
 func rules() []rule {
 	var all []rule
-	for _, app := range []string{"Instagram", "Facebook", "Messenger", "TikTok", "LinkedIn", "LINE", "WeChat", "Snapchat"} {
+	for _, app := range []string{"Instagram", "Facebook", "Messenger", "TikTok", "LinkedIn", "LINE", "WeChat", "Snapchat", gmail} {
 		all = append(all, rule{"in-app-" + strings.ToLower(app), "", "", app, KindNone, HelpLeave, sourceInApp})
 	}
 	return append(all, []rule{
@@ -96,6 +100,7 @@ func rules() []rule {
 		{"ios-edge", "iOS iPadOS", "Edge", "", KindUniversal, HelpTap, sourceWebKit},
 		{"ios-other", "iOS iPadOS", "", "", KindUniversal, HelpTap, sourceWebKit},
 
+		{"android-gmail", "Android", gmail, "", KindIntent, HelpIntent, sourceSheet},
 		{"android-firefox", "Android", "Firefox", "", KindIntent, HelpTap, sourceFirefox},
 		{"android-chrome", "Android", "Chrome", "", KindIntent, HelpIntent, sourceChrome},
 		{"android-brave", "Android", "Brave", "", KindIntent, HelpIntent, sourceChrome},
@@ -116,7 +121,7 @@ func rules() []rule {
 
 func (r rule) fits(b handoff.Browser) bool {
 	return (r.systems == "" || b.OS != "" && strings.Contains(" "+r.systems+" ", " "+b.OS+" ")) &&
-		(r.browser == "" || r.browser == b.Name) &&
+		(r.browser == "" || r.browser == b.Name || r.browser == b.Via) &&
 		(r.inApp == "" && b.InApp == "" || r.inApp == anyApp && b.InApp != "" || r.inApp == b.InApp)
 }
 

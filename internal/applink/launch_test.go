@@ -199,11 +199,13 @@ func TestRules(t *testing.T) {
 		{ipad + "Version/17.5 Mobile/15E148 Safari/604.1", nil, "ios-safari", applink.KindUniversal, applink.HelpHold},
 		{mac + "Version/17.5 Safari/605.1.15", nil, "mac-safari", applink.KindUniversal, applink.HelpTap},
 
-		{pixel + "Chrome/125.0.0.0 Mobile Safari/537.36", nil, "android-chrome", applink.KindIntent, applink.HelpIntent}, // and Gmail: Custom Tabs
+		{pixel + "Chrome/125.0.0.0 Mobile Safari/537.36", nil, "android-chrome", applink.KindIntent, applink.HelpIntent}, // and Custom Tabs of who does not say so
 		{pixel + "SamsungBrowser/25.0 Chrome/121.0.0.0 Mobile Safari/537.36", nil, "android-samsung", applink.KindIntent, applink.HelpIntent},
 		{"Mozilla/5.0 (Android 14; Mobile; rv:126.0) Gecko/126.0 Firefox/126.0", nil, "android-firefox", applink.KindIntent, applink.HelpTap},
 		{pixel + "Chrome/125.0.0.0 Mobile Safari/537.36 EdgA/125.0.2535.51", nil, "android-edge", applink.KindIntent, applink.HelpIntent},
 		{pixel + "Chrome/125.0.0.0 Mobile Safari/537.36", hints(`"Brave";v="125", "Chromium";v="125"`, "?1", `"Android"`), "android-brave", applink.KindIntent, applink.HelpIntent},
+		{pixel + "Chrome/125.0.0.0 Mobile Safari/537.36", http.Header{"Referer": {"android-app://com.google.android.gm/"}}, "android-gmail", applink.KindIntent, applink.HelpIntent},
+		{webview, http.Header{"X-Requested-With": {"com.google.android.gm"}}, "in-app-gmail", applink.KindNone, applink.HelpLeave},
 		{webview, nil, "android-other", applink.KindUniversal, applink.HelpTap},
 
 		{iphone + "Mobile/15E148 Instagram 334.0.4.32.98 (iPhone14,5; iOS 17_5_1; en_GB; en-GB; scale=3.00; 1170x2532; 605596538)", nil, "in-app-instagram", applink.KindNone, applink.HelpLeave},
@@ -224,7 +226,7 @@ func TestRules(t *testing.T) {
 		{"A browser of tomorrow/1.0", nil, "unknown", applink.KindUniversal, applink.HelpTap},
 		{"", nil, "unknown", applink.KindUniversal, applink.HelpTap},
 	} {
-		b := applink.ParseBrowser(tt.agent, tt.hints)
+		b := applink.Around(applink.ParseBrowser(tt.agent, tt.hints), tt.hints)
 		if got := applink.Rule(b); got != tt.rule {
 			t.Errorf("%s falls under %s, want %s", tt.agent, got, tt.rule)
 		}

@@ -116,12 +116,13 @@ const (
 	EventHinted      EventType = "hinted"    // by the phone's page: in-app browser, store
 )
 
-// Browser is what a User-Agent says: names as people know them, or empty.
+// Browser is what a request says of its browser: names as people know them, or empty.
 type Browser struct {
 	Name  string // Chrome
 	OS    string // Windows
 	Class Class
 	InApp string // the app whose in-app browser this is, such as Instagram
+	Via   string // the app that opened a link in this browser, over itself, such as Gmail
 	// Country is where its network is, ISO 3166-1 alpha-2, as a configured proxy
 	// says; empty: not known. It is not of the User-Agent.
 	Country string

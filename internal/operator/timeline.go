@@ -131,6 +131,9 @@ func device(b handoff.Browser) string {
 	if b.InApp != "" {
 		name = "inside " + b.InApp
 	}
+	if b.Via != "" {
+		name += " from " + b.Via
+	}
 	switch {
 	case name != "" && b.OS != "":
 		return name + " on " + b.OS

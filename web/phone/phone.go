@@ -62,9 +62,9 @@ const (
 )
 
 // mobileVisitor is the browser of a request, where a person may have told that
-// the Mac it seems to be is a tablet.
+// the Mac it seems to be is a tablet, and an earlier request which app it is in.
 func (p *Handler) mobileVisitor(c echo.Context) handoff.Browser {
-	b := p.Visitor(c)
+	b := applink.Via(p.Visitor(c), c.QueryParam(site.ViaParam))
 	if c.QueryParam(tabletParam) == "1" && b.Class == handoff.ClassDesktop && b.OS == "macOS" {
 		b.Class, b.OS = handoff.ClassTablet, "iPadOS"
 	}
@@ -97,7 +97,7 @@ func (p *Handler) land(c echo.Context) error {
 	}
 	h := l.Handoff
 	page := p.PageOf(c, h)
-	page.Languages = keep(page.Languages, stays(c, l.Opened))
+	page.Languages = keep(page.Languages, stays(c, by, l.Opened))
 	wayOut := p.wayOut(h.Partner, c.Param("code"), l.Opened)
 	switch {
 	case !handoff.Allows(h.Terms.Scope, by.Class):
@@ -114,9 +114,16 @@ func (p *Handler) land(c echo.Context) error {
 		page.AppBanner = applink.Banner(by, app, wayOut, true)
 	}
 	action := c.Request().URL.EscapedPath()
-	suffix := ""
+	told := url.Values{}
 	if by.Class == handoff.ClassTablet && c.QueryParam(tabletParam) == "1" {
-		suffix = "?" + tabletParam + "=1"
+		told.Set(tabletParam, "1")
+	}
+	if by.Via != "" {
+		told.Set(site.ViaParam, by.Via)
+	}
+	suffix := ""
+	if len(told) > 0 {
+		suffix = "?" + told.Encode()
 	}
 	return site.Render(c, status, templates.LandingPage(templates.Landing{
 		Page:   page,
@@ -127,7 +134,7 @@ func (p *Handler) land(c echo.Context) error {
 }
 
 // stays is what the address of a landing says besides the language.
-func stays(c echo.Context, opened string) url.Values {
+func stays(c echo.Context, by handoff.Browser, opened string) url.Values {
 	q := url.Values{}
 	for _, name := range []string{stayParam, tabletParam} {
 		if c.QueryParam(name) == "1" {
@@ -136,6 +143,9 @@ func stays(c echo.Context, opened string) url.Values {
 	}
 	if opened != "" {
 		q.Set(site.OpenedParam, opened)
+	}
+	if by.Via != "" {
+		q.Set(site.ViaParam, by.Via)
 	}
 	return q
 }

@@ -128,6 +128,9 @@ func (s *Site) LinkHost(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// ViaParam says, in the address of a landing, which app opened it.
+const ViaParam = "via"
+
 // SendToPublic sends a browser that came to the link host, because no app took
 // the link, to the same path on the public one. It looks nothing up.
 func (s *Site) SendToPublic(next echo.HandlerFunc) echo.HandlerFunc {
@@ -135,7 +138,13 @@ func (s *Site) SendToPublic(next echo.HandlerFunc) echo.HandlerFunc {
 		if strings.ToLower(c.Request().Host) == s.Public.Host {
 			return next(c)
 		}
-		return c.Redirect(http.StatusFound, s.Public.Scheme+"://"+s.Public.Host+c.Request().URL.RequestURI())
+		to := *c.Request().URL
+		if via := s.Visitor(c).Via; via != "" { // the next request will not say so
+			q := to.Query()
+			q.Set(ViaParam, via)
+			to.RawQuery = q.Encode()
+		}
+		return c.Redirect(http.StatusFound, s.Public.Scheme+"://"+s.Public.Host+to.RequestURI())
 	}
 }
 

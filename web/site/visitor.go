@@ -32,6 +32,7 @@ func (s *Site) Visitor(c echo.Context) handoff.Browser {
 			s.browsers.Put(a, b)
 		}
 	}
+	b = applink.Around(b, h)
 	b.Country = s.country(c.Request())
 	return b
 }

@@ -161,11 +161,11 @@ func (e event) domain() handoff.Event {
 }
 
 func storedBrowser(b handoff.Browser) browser {
-	return browser{Name: b.Name, OS: b.OS, Class: string(b.Class), InApp: b.InApp, From: b.Country}
+	return browser{Name: b.Name, OS: b.OS, Class: string(b.Class), InApp: b.InApp, Via: b.Via, From: b.Country}
 }
 
 func (b browser) domain() handoff.Browser {
-	return handoff.Browser{Name: b.Name, OS: b.OS, Class: handoff.Class(b.Class), InApp: b.InApp, Country: b.From}
+	return handoff.Browser{Name: b.Name, OS: b.OS, Class: handoff.Class(b.Class), InApp: b.InApp, Via: b.Via, Country: b.From}
 }
 
 func storedNetwork(n handoff.Network) network { return network{Blind: hash(n.Blind), IPv6: n.IPv6} }

@@ -118,6 +118,7 @@ type browser struct {
 	OS    string `json:"os,omitzero"`
 	Class string `json:"c,omitzero"`
 	InApp string `json:"in,omitzero"`
+	Via   string `json:"via,omitzero"`
 	From  string `json:"at,omitzero"` // the country
 }
 
