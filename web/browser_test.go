@@ -145,10 +145,18 @@ func TestFramedStoryInChromium(t *testing.T) {
 }
 
 // typeNumber fills the display's field and presses Confirm, in one step: a page
-// that refreshes itself may be gone before a second one.
+// that refreshes itself may be gone before a second one. One that is just being read
+// may not have the field yet.
 func typeNumber(p *browser.Page, number string) {
-	browser.Eval[bool](p, `(document.getElementById("number").value = `+quoted(number)+`,
-		document.querySelector('[data-testid="action-confirm"] button').click(), true)`)
+	for !browser.Eval[bool](p, `(() => {
+		const field = document.getElementById("number"), button = document.querySelector('[data-testid="action-confirm"] button');
+		if (!field || !button) return false;
+		field.value = `+quoted(number)+`;
+		button.click();
+		return true;
+	})()`) {
+		p.WaitVisible("panel-number")
+	}
 }
 
 // pressShown presses the button of a form that stands on several screens of the
@@ -208,7 +216,7 @@ func TestWithoutScript(t *testing.T) {
 	desk.Navigate(h.DisplayURL)
 	phone.Navigate(browser.DecodeQR(t, desk.Screenshot()))
 	phone.Follow("continue")
-	number := strings.TrimSpace(browser.Eval[string](phone, `document.querySelector('[data-testid="digits"] [aria-hidden]').textContent`))
+	number := shownDigits(phone)
 	desk.WaitVisible("panel-number") // by refresh
 	typeNumber(desk, number)
 	desk.WaitVisible("panel-connected")

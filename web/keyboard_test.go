@@ -27,8 +27,12 @@ func enterAt(p *browser.Page, control string) {
 
 // shownDigits is the number that a phone's page shows.
 func shownDigits(p *browser.Page) string {
-	p.WaitVisible("digits")
-	return strings.TrimSpace(browser.Eval[string](p, `document.querySelector('[data-testid="digits"] [aria-hidden]').textContent`))
+	var number string
+	for number == "" { // one that refreshes itself is without them for a moment
+		p.WaitVisible("digits")
+		number = browser.Eval[string](p, `document.querySelector('[data-testid="digits"] [aria-hidden]')?.textContent ?? ""`)
+	}
+	return strings.TrimSpace(number)
 }
 
 // TestKeyboardAlone goes through the whole story on both screens by Tab, Enter, Space

@@ -69,10 +69,23 @@ func (p *Page) Navigate(address string) int {
 	return int(do(p, "opening a page", chromedp.NavigateResponse(address)).Status)
 }
 
-// Reload loads the page again.
+// Reload loads the page again. Where the page does so itself at that moment, one of
+// the two gives way: it is asked once more then.
 func (p *Page) Reload() {
 	p.t.Helper()
-	do(p, "reloading", chromedp.Reload())
+	do(p, "reloading", func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		done, err := chromedp.Reload()(ctx, t)
+		for gaveWay(err) && ctx.Err() == nil {
+			done, err = chromedp.Reload()(ctx, t)
+		}
+		return done, err
+	})
+}
+
+// gaveWay reports whether a load was stopped by the next one.
+func gaveWay(err error) bool {
+	var stopped *chromedp.LoadError
+	return errors.As(err, &stopped) && stopped.ErrorText == "net::ERR_ABORTED"
 }
 
 // Follow clicks an element that leads to another page, a link or the button of
