@@ -56,7 +56,7 @@ func embedding(v view) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<table><caption>What comes with <code>event.detail</code></caption> <thead><tr><th scope=\"col\">Event</th><th scope=\"col\">When</th><th scope=\"col\">Fields</th></tr></thead> <tbody><tr><td><code>handoff-ready</code></td><td>the display is shown</td><td><code>type</code>, <code>id</code>, <code>seq</code>, <code>status</code></td></tr><tr><td><code>handoff-state</code></td><td>the status changed</td><td><code>type</code>, <code>id</code>, <code>seq</code>, <code>status</code></td></tr><tr><td><code>handoff-end</code></td><td>nothing follows</td><td>the same, and <code>returnUrl</code>: yours, or empty</td></tr></tbody></table><p>They are hints for your page. Ask your backend before you believe that somebody is verified. On <code>handoff-end</code> go where you like; the display also shows the person a button that goes to <code>returnUrl</code>, with <code>handoff</code> and <code>status</code> added to it.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Events of the element\"><table><caption>What comes with <code>event.detail</code></caption> <thead><tr><th scope=\"col\">Event</th><th scope=\"col\">When</th><th scope=\"col\">Fields</th></tr></thead> <tbody><tr><td><code>handoff-ready</code></td><td>the display is shown</td><td><code>type</code>, <code>id</code>, <code>seq</code>, <code>status</code></td></tr><tr><td><code>handoff-state</code></td><td>the status changed</td><td><code>type</code>, <code>id</code>, <code>seq</code>, <code>status</code></td></tr><tr><td><code>handoff-end</code></td><td>nothing follows</td><td>the same, and <code>returnUrl</code>: yours, or empty</td></tr></tbody></table></div><p>They are hints for your page. Ask your backend before you believe that somebody is verified. On <code>handoff-end</code> go where you like; the display also shows the person a button that goes to <code>returnUrl</code>, with <code>handoff</code> and <code>status</code> added to it.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -95,7 +95,7 @@ func embedding(v view) templ.Component {
 		var templ_7745c5c3_Var2 string
 		templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs(v.Public)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `embed.templ`, Line: 52, Col: 53}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `embed.templ`, Line: 54, Col: 53}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
 		if templ_7745c5c3_Err != nil {
