@@ -205,6 +205,7 @@ func narrow() []window {
 		{name: "400 %", size: browser.Size(320, 256, 4), pictured: true},
 		{name: "320 pixels", size: browser.Size(320, 800, 2), pictured: true},
 		{name: "text of 200 %", size: browser.Size(640, 800, 1), style: "html { font-size: 200% }"},
+		{name: "768 pixels", size: browser.Size(768, 800, 1)},
 	}
 }
 
@@ -222,7 +223,7 @@ func (l *looks) look(v view, d depth) {
 	if err := os.WriteFile(filepath.Join(l.sources, v.slug()+".html"), v.kept.source(), 0o600); err != nil {
 		v.t.Fatal(err)
 	}
-	v.faults("in its own window", v.at.Unfit())
+	v.faults("in its own window", append(v.at.Unfit(), crowded(v.at)...))
 	l.picture(v, "light", v.lang == "en" || v.lang == "ar")
 	if d == glance {
 		return
@@ -236,7 +237,7 @@ func (l *looks) look(v view, d depth) {
 	for _, way := range ways {
 		back := v.resize(way.size)
 		v.at.Wear(way.style)
-		v.faults(way.name, v.at.Unfit())
+		v.faults(way.name, append(v.at.Unfit(), crowded(v.at)...))
 		if d == whole && v.at.Has("languages") {
 			browser.Eval[bool](v.at, `document.querySelector("[data-testid=languages]").open = true`)
 			v.faults(way.name+", the language menu open", v.at.Unfit())
@@ -246,6 +247,22 @@ func (l *looks) look(v view, d depth) {
 		v.at.Wear("")
 		back()
 	}
+}
+
+// crowded are the names of steps that stand so close to the one before that both read
+// as one.
+func crowded(p *browser.Page) []string {
+	return browser.Eval[[]string](p, `(() => {
+		const boxes = [...document.querySelectorAll("#progress span")].filter((s) => s.checkVisibility() && getComputedStyle(s).clipPath === "none").map((s) => {
+			const text = document.createRange();
+			text.selectNodeContents(s);
+			return {name: s.textContent, box: text.getBoundingClientRect()};
+		});
+		return boxes.slice(1).flatMap(({name, box}, i) => {
+			const was = boxes[i].box, gap = Math.max(box.left - was.right, was.left - box.right);
+			return gap < 8 ? [name + " is " + Math.round(gap) + " pixels beside the step before"] : [];
+		});
+	})()`)
 }
 
 // recolour examines the contrasts of a view in dark and in forced colours.
