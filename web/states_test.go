@@ -198,14 +198,14 @@ const (
 )
 
 // narrow are the windows of 1.4.10 (320 pixels, and 400 % of 1280), the spacing of
-// 1.4.12 and the text size of 1.4.4 (WCAG 2.2).
+// 1.4.12 and the text size of 1.4.4 (WCAG 2.2), and a tablet's.
 func narrow() []window {
 	return []window{
 		{name: "320 pixels with text spacing", size: browser.Size(320, 800, 2), style: `* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important } p { margin-block-end: 2em !important }`},
 		{name: "400 %", size: browser.Size(320, 256, 4), pictured: true},
+		{name: "768 pixels", size: browser.Size(768, 800, 1)},
 		{name: "320 pixels", size: browser.Size(320, 800, 2), pictured: true},
 		{name: "text of 200 %", size: browser.Size(640, 800, 1), style: "html { font-size: 200% }"},
-		{name: "768 pixels", size: browser.Size(768, 800, 1)},
 	}
 }
 
@@ -230,9 +230,12 @@ func (l *looks) look(v view, d depth) {
 	}
 	v.faults("light", l.auditor.Violations(v.at))
 	ways := narrow()[:2]
-	if d == whole {
+	switch {
+	case d == whole:
 		ways = narrow()
 		l.recolour(v)
+	case l.long:
+		ways = narrow()[:3]
 	}
 	for _, way := range ways {
 		back := v.resize(way.size)
@@ -260,7 +263,7 @@ func crowded(p *browser.Page) []string {
 		});
 		return boxes.slice(1).flatMap(({name, box}, i) => {
 			const was = boxes[i].box, gap = Math.max(box.left - was.right, was.left - box.right);
-			return gap < 8 ? [name + " is " + Math.round(gap) + " pixels beside the step before"] : [];
+			return gap < 12 ? [name + " is " + Math.round(gap) + " pixels beside the step before"] : [];
 		});
 	})()`)
 }
