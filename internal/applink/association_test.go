@@ -50,7 +50,8 @@ func TestNewAssociation(t *testing.T) {
 		name      string
 		got, want []byte
 	}{
-		{"apple-app-site-association", a.Apple, []byte(apple)}, {"apple-app-site-association of the pages", a.Pages, []byte(pages)},
+		{"apple-app-site-association", a.Apple, []byte(apple)},
+		{"apple-app-site-association of the pages", a.Pages, []byte(pages)},
 		{"assetlinks.json", a.Android, []byte(android)},
 	} {
 		var want bytes.Buffer
