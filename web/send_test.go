@@ -285,8 +285,10 @@ func TestSendWrong(t *testing.T) {
 	a := w.raw(http.MethodPost, "/v1/handoffs", `{"instanceId":"PiSendWrong0000000001","contact":{"phone":"12","email":"x"}}`)
 	p := a.wantProblem(t, http.StatusBadRequest, handoff.CodeInvalid)
 	if len(p.Errors) != 2 || p.Errors[0].Pointer != "/contact/phone" || p.Errors[1].Pointer != "/contact/email" {
-		t.Errorf("a contact that is none: %+v", p.Errors)
+		t.Fatalf("a contact that is none: %+v", p.Errors)
 	}
+	example := regexp.MustCompile(`\+[0-9 ]+[0-9]`).FindString(p.Errors[0].Detail)
+	w.begin(map[string]any{"contact": map[string]string{"phone": example}}) // what the fault names as an example is good
 }
 
 // TestSendClosed: without a sender, or against the partner's routes, nothing is

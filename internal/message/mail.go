@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"net/netip"
 	"net/textproto"
 	"strconv"
 	"time"
@@ -18,7 +19,8 @@ import (
 
 //go:generate go tool templ generate -include-version=false
 
-// mailer speaks SMTP to one server, over TLS and nothing else.
+// mailer speaks SMTP to one server: over TLS, or in clear to a relay on this very
+// machine that has none.
 type mailer struct {
 	Mail
 
@@ -40,7 +42,11 @@ func newMailer(m Mail, roots *x509.CertPool) (*mailer, error) {
 	}
 	secure := tlsConfig(roots)
 	secure.ServerName = host
-	options := []gomail.Option{gomail.WithPort(port), gomail.WithTimeout(sendLimit), gomail.WithTLSConfig(secure), gomail.WithTLSPolicy(gomail.TLSMandatory)}
+	policy := gomail.TLSMandatory
+	if here(host) {
+		policy = gomail.TLSOpportunistic
+	}
+	options := []gomail.Option{gomail.WithPort(port), gomail.WithTimeout(sendLimit), gomail.WithTLSConfig(secure), gomail.WithTLSPolicy(policy)}
 	if port == implicitTLS {
 		options = append(options, gomail.WithSSL())
 	}
@@ -50,6 +56,12 @@ func newMailer(m Mail, roots *x509.CertPool) (*mailer, error) {
 	made := &mailer{Mail: m, host: host, options: options}
 	_, err = gomail.NewClient(host, options...)
 	return made, err
+}
+
+// here reports whether what is sent to host stays on this machine.
+func here(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && a.IsLoopback())
 }
 
 func (m *mailer) send(ctx context.Context, to handoff.Secret, l handoff.Letter) error {

@@ -28,7 +28,7 @@ type SMS struct {
 
 // Mail says who sends e-mail.
 type Mail struct {
-	SMTP     string // host:port; STARTTLS, or TLS from the start on port 465
+	SMTP     string // host:port; STARTTLS, or TLS from the start on port 465; a relay on this machine may have none
 	Username handoff.Secret
 	Password handoff.Secret
 	From     string

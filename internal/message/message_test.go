@@ -45,10 +45,11 @@ func TestPhones(t *testing.T) {
 		{"07400 123456", "GB", "+447400123456", "GB", "••56"},
 		{"\u202a+49 1512 3456789\u202c", "", "+4915123456789", "DE", "••89"},
 		{"(201) 555-0123", "US", "+12015550123", "US", "••23"},
-		{"+٤٤٧٤٠٠١٢٣٤٥٦", "", "+447400123456", "GB", "••56"}, // Arabic digits
-		{"07400 123456", "", "", "", ""},                     // of which country?
-		{"+44 20 7946 0018", "", "", "", ""},                 // a landline
-		{"+44 9098 790123", "", "", "", ""},                  // a premium rate
+		{"+٤٤٧٤٠٠١٢٣٤٥٦", "", "+447400123456", "GB", "••56"},  // Arabic digits
+		{"07700 900123", "GB", "+447700900123", "GB", "••23"}, // for examples and drama
+		{"07400 123456", "", "", "", ""},                      // of which country?
+		{"+44 20 7946 0018", "", "", "", ""},                  // a landline
+		{"+44 9098 790123", "", "", "", ""},                   // a premium rate
 		{"+999 123456789", "", "", "", ""},
 		{"+44", "GB", "", "", ""},
 		{"12", "GB", "", "", ""},
@@ -394,9 +395,10 @@ func TestMailFails(t *testing.T) {
 	bad := newMail(t, address, "wrong", roots)
 	expect(t, "wrong password", bad.Check(t.Context(), handoff.RouteEmail), true, false, "smtp-user", "wrong")
 	expect(t, "certificate of nobody", newMail(t, address, "smtp-password", x509.NewCertPool()).Check(t.Context(), handoff.RouteEmail), false, false, "smtp-user", "smtp-password")
-	// Neither a login nor a message goes out in clear, whoever would take it.
+	// Neither a login nor a message leaves the machine in clear, whoever would take it.
 	office, plain, roots := open(t, false)
 	office.all = true
+	plain = strings.Replace(plain, "127.0.0.1", "0.0.0.0", 1) // the same server, by an address that is no loopback
 	anybody, err := message.New(message.Config{RootCAs: roots, Mail: &message.Mail{SMTP: plain, From: "no-reply@acme.example"}})
 	if err != nil {
 		t.Fatal(err)
@@ -405,6 +407,13 @@ func TestMailFails(t *testing.T) {
 	expect(t, "no STARTTLS", failed(newMail(t, plain, "smtp-password", roots).Send(t.Context(), mailbox("jane@example.com"), letter())), false, false, "jane@example.com", "smtp-password")
 	if len(office.got) > 0 {
 		t.Error("without TLS a message was sent")
+	}
+	relay, err := message.New(message.Config{RootCAs: roots, Mail: &message.Mail{SMTP: strings.Replace(plain, "0.0.0.0", "127.0.0.1", 1), From: "no-reply@acme.example"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := relay.Send(t.Context(), mailbox("jane@example.com"), letter()); err != nil || len(office.got) != 1 {
+		t.Errorf("Send() by a relay on this machine without TLS = %v, %d messages; want one", err, len(office.got))
 	}
 	expect(t, "nobody listens", newMail(t, "127.0.0.1:1", "smtp-password", roots).Check(t.Context(), handoff.RouteEmail), false, false, "smtp-user", "smtp-password")
 }
