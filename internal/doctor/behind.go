@@ -120,7 +120,7 @@ func (d *Doctor) messages(ctx context.Context, r handoff.Route) []Finding {
 	setting, credential := "sms.url", "sms.token"
 	if r == handoff.RouteEmail {
 		f.Check, f.About = "mail", d.Config.Mail.SMTP
-		f.What = "The mail server speaks TLS, and takes the credential."
+		f.What = "The mail server answers, and takes the credential."
 		setting, credential = "mail.smtp", "mail.password"
 	} else {
 		f.About = host(d.Config.SMS.URL)

@@ -56,12 +56,11 @@ func (f Fault) check() error {
 	if !slices.Contains(calls, f.Call) {
 		return fmt.Errorf("call %.40q is none of %v", f.Call, calls)
 	}
-	low := 400
+	low := 200
 	switch f.Kind {
 	case "status":
-	case "html":
-		low = 200
-	case "in_band":
+		low = 400
+	case "html", "in_band":
 	case "delay":
 		if f.DelayMS < 1 || f.DelayMS > 120_000 {
 			return fmt.Errorf("delayMs %d is not between 1 and 120000", f.DelayMS)
@@ -126,7 +125,7 @@ func (s *Sim) faulty(w http.ResponseWriter, req *request, rt route) {
 		writeHTML(w, status, f.RetryAfter)
 	case "in_band":
 		code := f.Status
-		if code == 0 {
+		if code < 400 { // that is the answer's own status, said once more
 			code = http.StatusInternalServerError
 		}
 		s.noteInstance(req)
@@ -188,11 +187,11 @@ func writeHTML(w http.ResponseWriter, status, retryAfter int) {
 func (s *Sim) postFault(w http.ResponseWriter, r *http.Request) {
 	var f Fault
 	if err := readStrict(w, r, &f); err != nil {
-		explain(w, err.Error())
+		explain(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	if err := s.Fault(f); err != nil {
-		explain(w, err.Error())
+		explain(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -201,11 +200,15 @@ func (s *Sim) postFault(w http.ResponseWriter, r *http.Request) {
 func (s *Sim) postJourney(w http.ResponseWriter, r *http.Request, instance string) {
 	var j Journey
 	if err := readStrict(w, r, &j); err != nil {
-		explain(w, err.Error())
+		explain(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	if !liveForm.MatchString(instance) {
+		explain(w, http.StatusNotFound, noJourney(instance).Error())
 		return
 	}
 	if err := s.SetJourney(instance, j); err != nil {
-		explain(w, err.Error())
+		explain(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -238,7 +241,7 @@ func readStrict(w http.ResponseWriter, r *http.Request, v any) error {
 	return nil
 }
 
-// explain answers 400 to a call of /_sim, with what is wrong.
-func explain(w http.ResponseWriter, problem string) {
-	write(w, answer{status: http.StatusBadRequest, body: object{"error": problem}})
+// explain refuses a call of /_sim, with what is wrong.
+func explain(w http.ResponseWriter, status int, problem string) {
+	write(w, answer{status: status, body: object{"error": problem}})
 }

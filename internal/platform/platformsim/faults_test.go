@@ -23,6 +23,8 @@ func TestFaults(t *testing.T) {
 		{`{"call":"connect","kind":"html"}`, 502, "<html>", "", false, 502},
 		{`{"call":"connect","kind":"html","status":200}`, 200, "<html>", "", false, 200},
 		{`{"call":"connect","kind":"in_band"}`, 200, `"status":"error"`, "", false, 200},
+		{`{"call":"connect","kind":"in_band","status":200}`, 200, `"code":500`, "", false, 200},
+		{`{"call":"connect","kind":"in_band","status":404}`, 200, `"code":404`, "", false, 200},
 		{`{"call":"connect","kind":"drop_before"}`, 0, "", "", false, 0},
 		{`{"call":"connect","kind":"drop_after"}`, 0, "", "", true, 201},
 		{`{"call":"connect","kind":"malformed"}`, 201, `{"`, "", true, 201},
@@ -76,25 +78,28 @@ func TestFaultsCount(t *testing.T) {
 
 func TestControlRefusals(t *testing.T) {
 	r := newRig(t)
-	for _, tt := range []struct{ method, path, body, explains string }{
-		{"POST", "/_sim/faults", `{"call":"stop","kind":"status","status":503}`, "call"},
-		{"POST", "/_sim/faults", `{"call":"start","kind":"explode"}`, "kind"},
-		{"POST", "/_sim/faults", `{"call":"start","kind":"status"}`, "status"},
-		{"POST", "/_sim/faults", `{"call":"start","kind":"status","status":200}`, "status"},
-		{"POST", "/_sim/faults", `{"call":"start","kind":"delay"}`, "delayMs"},
-		{"POST", "/_sim/faults", `{"call":"start","kind":"drop_before","count":-1}`, "count"},
-		{"POST", "/_sim/faults", `{"call":"start","kind":"status","status":429,"retryAfter":-1}`, "retryAfter"},
-		{"POST", "/_sim/faults", `{"call":"start","kind":"status","stauts":503}`, "stauts"},
-		{"POST", "/_sim/faults", `{"call":`, "JSON"},
-		{"POST", "/_sim/faults", `{"call":"start","kind":"drop_after"}{}`, "more"},
-		{"POST", "/_sim/journeys/XxIuACmx8Q8R7qPnAkLAqBAT", `{"status":"Completed"}`, "instanceId"},
-		{"POST", "/_sim/journeys/" + instance, `{"status":"Done"}`, "status"},
-		{"POST", "/_sim/journeys/" + instance, `{"status":"Completed","resultStatus":"fine"}`, "resultStatus"},
-		{"GET", "/_sim/nothing", ``, "/_sim/calls"},
+	for _, tt := range []struct {
+		method, path, body, explains string
+		want                         int
+	}{
+		{"POST", "/_sim/faults", `{"call":"stop","kind":"status","status":503}`, "call", 400},
+		{"POST", "/_sim/faults", `{"call":"start","kind":"explode"}`, "kind", 400},
+		{"POST", "/_sim/faults", `{"call":"start","kind":"status"}`, "status", 400},
+		{"POST", "/_sim/faults", `{"call":"start","kind":"status","status":200}`, "status", 400},
+		{"POST", "/_sim/faults", `{"call":"start","kind":"delay"}`, "delayMs", 400},
+		{"POST", "/_sim/faults", `{"call":"start","kind":"drop_before","count":-1}`, "count", 400},
+		{"POST", "/_sim/faults", `{"call":"start","kind":"status","status":429,"retryAfter":-1}`, "retryAfter", 400},
+		{"POST", "/_sim/faults", `{"call":"start","kind":"status","stauts":503}`, "stauts", 400},
+		{"POST", "/_sim/faults", `{"call":`, "JSON", 400},
+		{"POST", "/_sim/faults", `{"call":"start","kind":"drop_after"}{}`, "more", 400},
+		{"POST", "/_sim/journeys/XxIuACmx8Q8R7qPnAkLAqBAT", `{"status":"Completed"}`, "instanceId", 404},
+		{"POST", "/_sim/journeys/" + instance, `{"status":"Done"}`, "status", 400},
+		{"POST", "/_sim/journeys/" + instance, `{"status":"Completed","resultStatus":"fine"}`, "resultStatus", 400},
+		{"GET", "/_sim/nothing", ``, "/_sim/calls", 404},
 	} {
 		g := r.call(tt.method, tt.path, "", tt.body)
-		if g.status != 400 || !strings.Contains(g.str("error"), tt.explains) {
-			t.Errorf("%s %s %s = %d %s, want 400 that names %q", tt.method, tt.path, tt.body, g.status, g.text, tt.explains)
+		if g.status != tt.want || !strings.Contains(g.str("error"), tt.explains) {
+			t.Errorf("%s %s %s = %d %s, want %d that names %q", tt.method, tt.path, tt.body, g.status, g.text, tt.want, tt.explains)
 		}
 	}
 }

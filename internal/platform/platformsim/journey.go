@@ -17,7 +17,7 @@ type Journey struct {
 // Completed is {"InProgress", "complete"}.
 func (s *Sim) SetJourney(instance string, j Journey) error {
 	if !liveForm.MatchString(instance) {
-		return fmt.Errorf("instanceId %.70q is not one of a journey here: Pi and 14 to 62 of A-Z a-z 0-9 _ -", instance)
+		return noJourney(instance)
 	}
 	results := []string{"pending", "complete", "error", "timeout"}
 	switch j.Status {
@@ -43,6 +43,10 @@ func (s *Sim) SetJourney(instance string, j Journey) error {
 	defer s.mu.Unlock()
 	s.journeys[instance] = j
 	return nil
+}
+
+func noJourney(instance string) error {
+	return fmt.Errorf("instanceId %.70q is not one of a journey here: Pi and 14 to 62 of A-Z a-z 0-9 _ -", instance)
 }
 
 // startJourney serves POST journey/start.

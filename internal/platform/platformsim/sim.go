@@ -181,7 +181,7 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, "/_sim") {
-		explain(w, "no such call of the stand-in: POST /_sim/faults, POST /_sim/journeys/{instanceId}, GET /_sim/calls, DELETE /_sim")
+		explain(w, http.StatusNotFound, "no such call of the stand-in: POST /_sim/faults, POST /_sim/journeys/{instanceId}, GET /_sim/calls, DELETE /_sim")
 		return
 	}
 	rt, ok := s.routes[at]
