@@ -256,3 +256,28 @@ func TestContinueHere(t *testing.T) {
 	s.desk.post(s.made.DisplayURL+"/continue", nil).wantPage(t, http.StatusForbidden, "wrong-device")
 	w.wantStatus(s.made.ID, "displayed")
 }
+
+// TestPagesWithoutScriptWatch: a page that follows by being loaded again counts as
+// one that watches, so the journey is asked for in two seconds, not in a minute.
+func TestPagesWithoutScriptWatch(t *testing.T) {
+	t.Parallel()
+	for name, look := range map[string]func(*story) answer{
+		"display": func(s *story) answer { return s.open() },
+		"phone":   func(s *story) answer { return s.phone.get(s.own.url.String()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			s := w.delivered()
+			if err := w.sim.SetJourney(s.made.InstanceID, finished); err != nil {
+				t.Fatal(err)
+			}
+			look(s)
+			if next := s.stored().Poll.Next.Sub(w.clock.now()); next > 2*time.Second {
+				t.Fatalf("the journey is asked for in %s, want within 2 seconds", next)
+			}
+			w.clock.advance(3 * time.Second)
+			w.wantStatus(s.made.ID, "completed")
+		})
+	}
+}

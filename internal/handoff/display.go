@@ -106,13 +106,14 @@ func (s *Service) ConnectToken(h Handoff) (Secret, error) {
 	return Secret(plain), err
 }
 
-// Watch notes that a page follows the handoff.
+// Watch notes that a page follows the handoff. A store that takes nothing just now
+// keeps nothing from the page.
 func (s *Service) Watch(ctx context.Context, h Handoff) error {
 	if h.Poll.Next.IsZero() {
 		return nil
 	}
 	_, err := s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) { return h.Watch(now) })
-	if CodeOf(err) == CodeGone {
+	if code := CodeOf(err); code == CodeGone || code == CodeStoreUnavailable {
 		return nil
 	}
 	return err

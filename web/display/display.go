@@ -246,6 +246,9 @@ func (d *Handler) show(c echo.Context) error {
 	if err := d.AllowFrame(c, h.Terms.ParentOrigin); err != nil {
 		return err
 	}
+	if err := d.Handoffs.Watch(c.Request().Context(), h); err != nil { // a page without script follows by coming again
+		return err
+	}
 	if err := d.beginHere(c, h, by); err != nil {
 		return err
 	}

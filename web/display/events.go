@@ -42,8 +42,7 @@ func (d *Handler) status(c echo.Context) error {
 	if err != nil && (h.ID == "" || site.PublicCode(handoff.CodeOf(err)) != handoff.CodePlatformUnavailable) {
 		return err
 	}
-	// A store that takes nothing just now does not keep the state from the page.
-	if err := d.Handoffs.Watch(c.Request().Context(), h); err != nil && handoff.CodeOf(err) != handoff.CodeStoreUnavailable {
+	if err := d.Handoffs.Watch(c.Request().Context(), h); err != nil {
 		return err
 	}
 	j, err := d.displayState(d.Language(c, h.Terms.Locale), h)

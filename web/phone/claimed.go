@@ -78,6 +78,9 @@ func (p *Handler) show(c echo.Context) error {
 	if err != nil {
 		return p.refused(c, h, err)
 	}
+	if err := p.Handoffs.Watch(c.Request().Context(), h); err != nil {
+		return err
+	}
 	page := p.PageOf(c, h)
 	page.Refresh = 5 // without script; with one, the page follows its handoff
 	live := templates.Live{Base: "/p/" + c.Param("claim"), Seq: h.Seq, Screen: phoneScreen(h, claimKey(c), p.Handoffs.Now())}
@@ -225,7 +228,7 @@ func (p *Handler) status(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.Handoffs.Watch(c.Request().Context(), h); err != nil && handoff.CodeOf(err) != handoff.CodeStoreUnavailable {
+	if err := p.Handoffs.Watch(c.Request().Context(), h); err != nil {
 		return err
 	}
 	return site.WriteJSON(c, http.StatusOK, phoneState(h, claimKey(c), p.Handoffs.Now()))

@@ -40,6 +40,7 @@ type topic struct {
 	code     string
 	rotation handoff.Rotation
 	restless bool // the journey is asked for while a page watches, or the clock changes a screen
+	asked    bool // the former
 	frame    time.Time
 	beat     time.Time
 	keep     time.Time
@@ -166,7 +167,11 @@ func (t *topic) hear(h handoff.Handoff) bool {
 	if rotation != t.rotation {
 		t.rotation, t.frame = rotation, time.Time{}
 	}
-	t.restless = !h.Status.Ended() && (covered || !h.Poll.Next.IsZero())
+	asked := !h.Status.Ended() && !h.Poll.Next.IsZero()
+	if asked && !t.asked {
+		t.keep = time.Now() // that somebody watches is news
+	}
+	t.asked, t.restless = asked, asked || covered && !h.Status.Ended()
 	return true
 }
 
