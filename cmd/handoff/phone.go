@@ -32,7 +32,7 @@ type phoneCommand struct {
 
 // Help is shown by handoff phone --help.
 func (phoneCommand) Help() string {
-	return `Plays a partner's native app: claims a code with PKCE or redeems an app link's pickup, shows who asks, waits for the number to be typed, gets the token and reports. It never prints a token.
+	return `Plays a partner's native app: claims a code with PKCE or redeems an app link's pickup, shows who asks, waits for the number to be typed, gets the token and reports. It never prints a token. It asks before it carries on, where there is a terminal to ask on.
 
 Examples:
 
@@ -74,19 +74,20 @@ func (c *phoneCommand) Run(e *environment) error {
 			return jsonErr
 		}
 	}
-	if errors.Is(err, phone.ErrNobody) {
-		return usagef("there is no terminal to ask on: say --yes or --no")
-	}
 	return err
 }
 
-// consent answers as the flags say, or asks the person; nil if there is nobody.
+// consent answers as the flags say, or asks the person. Where there is nobody, the
+// command is run by a script, which has it play the app to the end.
 func (c *phoneCommand) consent(e *environment) func(context.Context, phone.Context) (bool, error) {
 	if c.Yes || c.No {
 		return func(context.Context, phone.Context) (bool, error) { return c.Yes, nil }
 	}
 	if !isTerminal(e.in) {
-		return nil
+		return func(context.Context, phone.Context) (bool, error) {
+			fmt.Fprintln(e.errs, "There is no terminal to ask on: carrying on, as with --yes.")
+			return true, nil
+		}
 	}
 	return func(ctx context.Context, _ phone.Context) (bool, error) {
 		fmt.Fprint(e.errs, "Was this you, and do you want to carry on? [y/n] ")

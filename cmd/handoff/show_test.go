@@ -111,7 +111,7 @@ func TestShow(t *testing.T) {
 	if err := os.WriteFile(picture, []byte(pageOf(desk, second+"/qr.png")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := call(t, "phone", picture, "--yes"); err != nil {
+	if _, err := call(t, "phone", picture); err != nil {
 		t.Fatalf("run(phone) = %v", err)
 	}
 	if got, words = show(find(t, page, `Reference for support: (\w{6})`)); got.Status != "delivered" || strings.Contains(words, "  live") || !strings.Contains(words, "ended: used") {
