@@ -17,13 +17,24 @@ type keyCommand struct {
 
 // Help is shown by handoff key --help.
 func (keyCommand) Help() string {
-	return `Examples:
+	return `Alone it makes one of each, for a first configuration.
 
+Examples:
+
+	handoff key
 	handoff key partner
 	HANDOFF_KEY=$(handoff key server) handoff serve --config handoff.yaml
 	handoff key webhook > acme-hook.secret
 
 A key is printed once and kept nowhere.`
+}
+
+// Run prints one of each, with its name.
+func (keyCommand) Run(e *environment) error {
+	key := partner.NewKey()
+	_, err := fmt.Fprintf(e.out, "server key:     %s\npartner key:    %s\nits hash:       %s\nwebhook secret: %s\n",
+		keyring.Generate(), key.Reveal(), partner.KeyHashText(key), newWebhookSecret())
+	return err
 }
 
 type keyPartner struct{}
@@ -48,10 +59,15 @@ func (keyServer) Run(e *environment) error {
 
 type keyWebhook struct{}
 
-// Run prints a secret in the form of Standard Webhooks 1.0.0.
+// Run prints a webhook secret alone.
 func (keyWebhook) Run(e *environment) error {
+	_, err := fmt.Fprintln(e.out, newWebhookSecret())
+	return err
+}
+
+// newWebhookSecret has the form of Standard Webhooks 1.0.0.
+func newWebhookSecret() string {
 	b := make([]byte, 32)
 	_, _ = rand.Read(b) // never fails
-	_, err := fmt.Fprintln(e.out, "whsec_"+base64.StdEncoding.EncodeToString(b))
-	return err
+	return "whsec_" + base64.StdEncoding.EncodeToString(b)
 }

@@ -35,7 +35,6 @@ func TestRunWrongUsage(t *testing.T) {
 		{"fly"},
 		{"key", "door"},
 		{"phone"},
-		{"key"},
 		{"serve"},
 		{"phone", "1234567890", "--yes", "--no"},
 		{"phone", "1234567890", "--device-type", "fridge"},
@@ -101,6 +100,15 @@ func TestRunKeys(t *testing.T) {
 	text, ok := strings.CutPrefix(strings.TrimSpace(out), "whsec_")
 	if b, err := base64.StdEncoding.DecodeString(text); !ok || err != nil || len(b) != 32 {
 		t.Errorf("run(key webhook) printed %q, want whsec_ and 32 bytes of base64 (%v)", out, err)
+	}
+	out, err = call(t, "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"server key: ", "partner key: ", "its hash: ", "webhook secret: ", "sha256:", "whsec_"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("run(key) printed %q, want one of each kind", out)
+		}
 	}
 }
 

@@ -324,10 +324,10 @@ partners:
   - {id: A, name: "", apps: [{id: main}]}
 `
 	_, err := config.Parse("/etc/handoff/handoff.yaml", []byte(text), getenv)
-	const want = `handoff.yaml:1:1: server_keys: this is missing: make one with: handoff key
+	const want = `handoff.yaml:1:1: server_keys: this is missing: make one with: handoff key server
 handoff.yaml:1:13: public_url: http is for 127.0.0.1, localhost and [::1] only; use https: write scheme and host only, as in https://go.example.com; http is for 127.0.0.1, localhost and [::1]
 handoff.yaml:2:8: store: this names no store: write file:PATH, redis://HOST:6379, redis://USER@HOST:6379/0, rediss:// for TLS, redis+sentinel://HOST:26379,HOST:26379/MASTER, or redis://HOST,HOST,HOST for a Cluster
-handoff.yaml:4:5: partners[0].keys: this is missing: make one with: handoff key
+handoff.yaml:4:5: partners[0].keys: this is missing: make one with: handoff key partner
 handoff.yaml:4:5: partners[0]: this partner has no platform: give it a platform, or give one to all at the top of the file
 handoff.yaml:4:10: partners[0].id: a partner's id is 2 to 12 of a-z 0-9 -: it stands in every link: keep it short
 handoff.yaml:4:19: partners[0].name: this is empty: write the name that people know

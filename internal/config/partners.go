@@ -117,8 +117,8 @@ func (c *Config) partner(s section, seenKeys map[handoff.Hash]string) partner.Pa
 		Texts:          s.get("texts").texts(),
 		Routes:         c.routes(s.get("routes")),
 	}
-	for _, item := range s.need("keys", "make one with: handoff key").list() {
-		h := parsed(item, "make one with: handoff key; the key itself goes to the partner, its hash stands here", partner.ParseKeyHash)
+	for _, item := range s.need("keys", "make one with: handoff key partner").list() {
+		h := parsed(item, "make one with: handoff key partner; the key itself goes to the partner, its hash stands here", partner.ParseKeyHash)
 		if other, taken := seenKeys[h]; taken && !h.IsZero() {
 			item.fault("make another", "this key is also at %s", other)
 		}
@@ -126,7 +126,7 @@ func (c *Config) partner(s section, seenKeys map[handoff.Hash]string) partner.Pa
 		p.KeyHashes = append(p.KeyHashes, h)
 	}
 	if keys := s.get("keys"); keys.there() && len(keys.list()) == 0 {
-		keys.fault("make one with: handoff key", "there is no key")
+		keys.fault("make one with: handoff key partner", "there is no key")
 	}
 	p.Origins = texts(s.get("origins"), "write scheme and host only, as in https://shop.example.com", partner.ParseOrigin)
 	p.ReturnURLs = texts(s.get("return_urls"), "write scheme, host and path, as in https://shop.example.com/done; the query is free", partner.ParseReturnURL)
@@ -329,9 +329,9 @@ func (c *Config) webhook(v value) partner.Webhook {
 	w := partner.Webhook{URL: parsed(s.need("url", "write an https address"), "write an https address with a DNS name; others need egress_allow", func(u string) (string, error) {
 		return u, partner.CheckWebhookURL(u, len(c.EgressAllow) > 0)
 	})}
-	secrets := s.need("secrets", "make one with: handoff key")
+	secrets := s.need("secrets", "make one with: handoff key webhook")
 	if secrets.there() && len(secrets.list()) == 0 {
-		secrets.fault("make one with: handoff key", "there is no secret")
+		secrets.fault("make one with: handoff key webhook", "there is no secret")
 	}
 	for _, item := range secrets.list() {
 		secret, ok := item.secret()
@@ -340,7 +340,7 @@ func (c *Config) webhook(v value) partner.Webhook {
 		}
 		text, prefixed := strings.CutPrefix(secret.Reveal(), "whsec_")
 		if b, ok := unbase64(text); !prefixed || !ok || len(b) < 24 || len(b) > 64 {
-			item.fault("make one with: handoff key", "a webhook secret is whsec_ and base64 of 24 to 64 bytes (Standard Webhooks 1.0.0)")
+			item.fault("make one with: handoff key webhook", "a webhook secret is whsec_ and base64 of 24 to 64 bytes (Standard Webhooks 1.0.0)")
 			continue
 		}
 		w.Secrets = append(w.Secrets, secret)

@@ -34,7 +34,7 @@ func (r *reader) config(root value) *Config {
 		Listen:         s.get("listen").address("127.0.0.1:8080"),
 		InternalListen: s.get("internal_listen").address("127.0.0.1:9090"),
 		TrustedProxies: s.get("trusted_proxies").prefixes(),
-		ServerKeys:     s.need("server_keys", "make one with: handoff key").serverKeys(),
+		ServerKeys:     s.need("server_keys", "make one with: handoff key server").serverKeys(),
 		Store:          s.redis(s.get("store").store()),
 		Frames:         s.get("frames").frames(),
 		EgressAllow:    s.get("egress_allow").prefixes(),
@@ -141,7 +141,7 @@ func (v value) serverKeys() []handoff.Secret {
 	var keys []handoff.Secret
 	items := v.list()
 	if v.there() && len(items) == 0 {
-		v.fault("make one with: handoff key", "there is no server key")
+		v.fault("make one with: handoff key server", "there is no server key")
 	}
 	for _, item := range items {
 		s, ok := item.secret()
@@ -151,13 +151,13 @@ func (v value) serverKeys() []handoff.Secret {
 		b, ok := unbase64(s.Reveal())
 		switch {
 		case !ok:
-			item.fault("make one with: handoff key", "the key is not base64")
+			item.fault("make one with: handoff key server", "the key is not base64")
 			continue
 		case len(b) != keyBytes:
-			item.fault("make one with: handoff key", "the key has %d bytes, and %d are needed", len(b), keyBytes)
+			item.fault("make one with: handoff key server", "the key has %d bytes, and %d are needed", len(b), keyBytes)
 			continue
 		case bytes.Count(b, b[:1]) == len(b):
-			item.fault("make one with: handoff key", "the key is one byte over and over")
+			item.fault("make one with: handoff key server", "the key is one byte over and over")
 			continue
 		}
 		text := handoff.Secret(base64.StdEncoding.EncodeToString(b))
