@@ -85,13 +85,14 @@ type again struct {
 	Endpoint handoff.EndpointID `json:"endpoint"`
 }
 
-// handler serves the operator's page, /backup, /handoffs and /webhooks.
+// handler serves the operator's page, /backup, /handoffs, /partners and /webhooks.
 func (i *inside) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", i.page)
 	mux.HandleFunc("GET /page.css", i.page.Styles)
 	mux.HandleFunc("GET /backup", i.backup)
 	mux.HandleFunc("GET /handoffs/{handoff}", i.answers(i.show))
+	mux.HandleFunc("GET /partners", i.answers(i.names))
 	mux.HandleFunc("GET /webhooks", i.answers(i.list))
 	mux.HandleFunc("GET /webhooks/{handoff}", i.answers(i.toldOf))
 	mux.HandleFunc("POST /webhooks/{handoff}", i.answers(i.replay))
@@ -187,6 +188,15 @@ func (i *inside) show(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return operator.TimelineOf(h, i.handoffs.Now()), nil
+}
+
+// names serves GET /partners: the ids of all.
+func (i *inside) names(*http.Request) (any, error) {
+	ids := []handoff.PartnerID{}
+	for _, p := range i.partners.All() {
+		ids = append(ids, p.ID)
+	}
+	return ids, nil
 }
 
 // toldOf serves GET /webhooks/{handoff}.

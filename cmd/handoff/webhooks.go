@@ -15,7 +15,7 @@ import (
 )
 
 type webhooksCommand struct {
-	List   *webhooksList   `arg:"subcommand" help:"What a handoff's endpoints were told, or all that a partner's endpoints did not take."`
+	List   *webhooksList   `arg:"subcommand" help:"What a handoff's endpoints were told, or all that the endpoints of partners did not take."`
 	Replay *webhooksReplay `arg:"subcommand" help:"Send a handoff's notices again."`
 }
 
@@ -27,7 +27,8 @@ Examples:
 
 	handoff webhooks list ho_2c5uO0bKq1tZ3Qw8yVxJrA
 	handoff webhooks list 7K3QXF --json            # by the reference on the person's screen
-	handoff webhooks list --partner acme           # what was given up
+	handoff webhooks list                          # what was given up
+	handoff webhooks list --partner acme           # what was given up of one partner's
 	handoff webhooks list --partner acme --state waiting
 	handoff webhooks replay 7K3QXF
 	handoff webhooks replay 7K3QXF --seq 4 --endpoint we_0123456789abcdef
@@ -45,14 +46,14 @@ type webhooksList struct {
 	insider
 
 	Handoff string `arg:"positional" help:"Its id, or its support reference."`
-	Partner string `help:"All of a partner's handoffs, instead of one." placeholder:"ID"`
-	State   string `default:"failed" help:"With --partner: which notices; failed, waiting or delivered."`
+	Partner string `help:"This partner's handoffs alone." placeholder:"ID"`
+	State   string `default:"failed" help:"Without a handoff: which notices; failed, waiting or delivered."`
 }
 
 // Run lists.
 func (c *webhooksList) Run(e *environment) error {
-	if (c.Handoff == "") == (c.Partner == "") {
-		return usagef("name a handoff or --partner, one of the two")
+	if c.Handoff != "" && c.Partner != "" {
+		return usagef("name a handoff or --partner, not both")
 	}
 	if err := oneOf("--state", c.State, "failed", "waiting", "delivered"); err != nil {
 		return err
@@ -60,15 +61,33 @@ func (c *webhooksList) Run(e *environment) error {
 	if c.Handoff != "" {
 		return c.one(e, http.MethodGet, "/webhooks/"+url.PathEscape(c.Handoff), nil)
 	}
+	partners := []handoff.PartnerID{handoff.PartnerID(c.Partner)}
+	if c.Partner == "" {
+		if err := c.ask(e.ctx, http.MethodGet, "/partners", nil, &partners); err != nil {
+			return err
+		}
+	}
 	var all []told
-	for q := (url.Values{"partner": {c.Partner}, "state": {c.State}}); ; {
+	for _, id := range partners {
+		some, err := c.of(e, id)
+		if err != nil {
+			return err
+		}
+		all = append(all, some...)
+	}
+	return c.print(e.out, all)
+}
+
+// of is what there is of one partner's.
+func (c *webhooksList) of(e *environment, id handoff.PartnerID) (all []told, err error) {
+	for q := (url.Values{"partner": {string(id)}, "state": {c.State}}); ; {
 		var page toldPage
 		if err := c.ask(e.ctx, http.MethodGet, "/webhooks?"+q.Encode(), nil, &page); err != nil {
-			return err
+			return nil, err
 		}
 		all = append(all, page.Items...)
 		if page.Next == "" {
-			return c.print(e.out, all)
+			return all, nil
 		}
 		q.Set("cursor", page.Next)
 	}

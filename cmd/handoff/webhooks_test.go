@@ -137,6 +137,9 @@ func TestWebhooks(t *testing.T) {
 	if len(failed) != 1 || len(failed[0].Endpoints) != 1 || !failed[0].Endpoints[0].Gone || failed[0].Endpoints[0].Notices[0].Outcome != "status 410" {
 		t.Fatalf("run(webhooks list --partner acme) = %+v, want what the endpoint that is gone did not take", failed)
 	}
+	if all := list("list"); len(all) != 1 || all[0].ID != failed[0].ID {
+		t.Errorf("run(webhooks list) = %+v, want the same of all partners", all)
+	}
 	h := failed[0]
 	for _, name := range []string{string(h.ID), h.SupportRef, strings.ToLower(h.SupportRef)} {
 		one := list("list", name)
@@ -181,7 +184,6 @@ func TestWebhooks(t *testing.T) {
 		{exitFaults, []string{"replay", string(h.ID), "--seq", "9", "--address", inside}},
 		{exitFaults, []string{"replay", string(h.ID), "--endpoint", "we_none", "--address", inside}},
 		{exitFaults, []string{"list", string(h.ID), "--address", "127.0.0.1:1"}},
-		{exitUsage, []string{"list", "--address", inside}},
 		{exitUsage, []string{"list", string(h.ID), "--partner", "acme", "--address", inside}},
 		{exitUsage, []string{"list", "--partner", "acme", "--state", "odd"}},
 		{exitUsage, []string{"list", string(h.ID), "--address", "no address\n"}},
