@@ -90,6 +90,10 @@ func TestFaults(t *testing.T) {
 		{[]edit{{"", "country_header: CF-IPCountry"}}, "13:17: country_header: whoever asks could write a country of their own"},
 		{[]edit{{"", "trusted_proxies: [10.0.0.0/8]\ncountry_header: \"CF IPCountry\""}}, "14:17: country_header: \"CF IPCountry\" is not the name of a header"},
 		{[]edit{{"", "trusted_proxies: [0.0.0.0/0]"}}, "13:19: trusted_proxies[0]: 0.0.0.0/0 would let anybody write their own address"},
+		{
+			[]edit{{"name: Acme Bank", name + "\n    webhooks: [{url: 'http://127.0.0.1:8090/hooks', secrets: [env:ACME_HOOK]}]"}, {"", "egress_allow: [10.0.0.0/8]"}},
+			"8:22: partners[0].webhooks[0].url: this address is in no range of egress_allow",
+		},
 		{[]edit{{"", "egress_allow: [10.0.0.0/33]"}}, `13:16: egress_allow[0]: "10.0.0.0/33" is no range of addresses`},
 
 		// Traces.

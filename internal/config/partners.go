@@ -1,6 +1,8 @@
 package config
 
 import (
+	"errors"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -327,7 +329,13 @@ func (v value) app(confirmation handoff.Confirmation) partner.App {
 func (c *Config) webhook(v value) partner.Webhook {
 	s := v.section("url", "secrets")
 	w := partner.Webhook{URL: parsed(s.need("url", "write an https address"), "write an https address with a DNS name; others need egress_allow", func(u string) (string, error) {
-		return u, partner.CheckWebhookURL(u, len(c.EgressAllow) > 0)
+		if err := partner.CheckWebhookURL(u, len(c.EgressAllow) > 0); err != nil {
+			return u, err
+		}
+		if a, err := netip.ParseAddr(hostOf(u)); err == nil && !slices.ContainsFunc(c.EgressAllow, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) }) {
+			return u, errors.New("this address is in no range of egress_allow")
+		}
+		return u, nil
 	})}
 	secrets := s.need("secrets", "make one with: handoff key webhook")
 	if secrets.there() && len(secrets.list()) == 0 {
