@@ -42,16 +42,16 @@ func newMailer(m Mail, roots *x509.CertPool) (*mailer, error) {
 	}
 	secure := tlsConfig(roots)
 	secure.ServerName = host
-	policy := gomail.TLSMandatory
+	policy, login := gomail.TLSMandatory, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover)
 	if here(host) {
-		policy = gomail.TLSOpportunistic
+		policy, login = gomail.TLSOpportunistic, gomail.WithOpportunisticSMTPAuth(gomail.SMTPAuthPlainNoEnc, gomail.SMTPAuthLoginNoEnc)
 	}
 	options := []gomail.Option{gomail.WithPort(port), gomail.WithTimeout(sendLimit), gomail.WithTLSConfig(secure), gomail.WithTLSPolicy(policy)}
 	if port == implicitTLS {
 		options = append(options, gomail.WithSSL())
 	}
 	if m.Username != "" {
-		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(m.Username.Reveal()), gomail.WithPassword(m.Password.Reveal()))
+		options = append(options, login, gomail.WithUsername(m.Username.Reveal()), gomail.WithPassword(m.Password.Reveal()))
 	}
 	made := &mailer{Mail: m, host: host, options: options}
 	_, err = gomail.NewClient(host, options...)
