@@ -191,6 +191,27 @@ func TestGuessingTypedCodes(t *testing.T) {
 	guesser.post(w.public+"/t/acme", url.Values{"code": {s.typedCode(t)}}).wantPage(t, http.StatusOK, "landing")
 }
 
+// TestGuessingWhileLimited: a guess that is answered 429, since its network asked for
+// too much that is unknown, is a failure like any other: were it given back, digits
+// could be tried without end, and the right ones told by their answer.
+func TestGuessingWhileLimited(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		w := newWorld(t, func(s *setting) { s.rates.UnknownPerNetwork = few(1) })
+		s := w.begin()
+		s.open()
+		digits := s.typedCode(t)
+		guesser := w.person(iPhone)
+		guesser.get(w.public + "/c/acme/unknown")
+		for i := range 5 {
+			if a := guesser.follow(guesser.request(method, w.public+"/c/acme/"+wrongDigits(digits), url.Values{"attempt": {newAttempt()}})); a.StatusCode != http.StatusTooManyRequests {
+				t.Fatalf("%s of wrong digits, number %d = %d, want 429", method, i+1, a.StatusCode)
+			}
+		}
+		guesser.get(w.public+"/c/acme/"+digits).wantPage(t, http.StatusTooManyRequests, "problem")
+	}
+}
+
 func wrongDigits(digits string) string {
 	last := '0' + (digits[9]-'0'+1)%10
 	return digits[:9] + string(last)

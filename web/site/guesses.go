@@ -62,8 +62,11 @@ func (s *Site) Guesses(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		return s.Guess(c, handoff.PartnerID(c.Param("partner")), handoff.Secret(c.Param("code")), func() (bool, error) {
 			err := next(c)
-			missing := err != nil && handoff.CodeOf(err) == handoff.CodeNotFound || c.Response().Status == http.StatusNotFound
-			return !missing, err
+			switch handoff.CodeOf(err) { //nolint:exhaustive // the two answers to a code that is none
+			case handoff.CodeNotFound, handoff.CodeRateLimited: // see Unknown
+				return false, err
+			}
+			return c.Response().Status != http.StatusNotFound, err
 		})
 	}
 }
