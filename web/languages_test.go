@@ -1,7 +1,9 @@
 package web_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +65,51 @@ func TestChoosingALanguage(t *testing.T) {
 	s.own = s.phone.choose(s.own, "ar")
 	s.own.wantPage(t, http.StatusOK, "number")
 	s.own.speaks(t, "ar")
+}
+
+// A choice lasts where a form is answered by a page, not by a way to another one: its
+// address has no language of its own.
+func TestChoiceLastsThroughForms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, asked(handoff.ConfirmAlways), func(s *setting) { s.messenger = newCarriers(t) })
+	s := w.begin()
+	s.desk.press(s.desk.choose(s.open(), "de"), "action-send-link").speaks(t, "de")
+	display := s.desk.choose(s.open(), "de")
+	r := s.desk.request(http.MethodPost, s.made.DisplayURL+"/send", url.Values{"route": {"email"}, "to": {mailbox}})
+	r.Header.Set("Referer", display.url.String())
+	s.desk.follow(r).speaks(t, "de")
+
+	typed := s.phone.choose(s.phone.get(w.public+"/t/acme"), "de")
+	for range 2 {
+		typed = s.phone.press(typed, "typed-form") // without digits
+		typed.wantPage(t, http.StatusBadRequest, "typed")
+		typed.speaks(t, "de")
+	}
+
+	landing := s.phone.choose(s.scan(), "de")
+	ask := s.phone.press(landing, "reject")
+	ask.wantPage(t, http.StatusOK, "reject-ask")
+	s.phone.link(ask, "back").speaks(t, "de")
+	s.own = s.phone.press(landing, "continue")
+	ask = s.phone.press(s.own, "reject")
+	s.phone.link(ask, "back").speaks(t, "de")
+	s.phone.press(ask, "reject-sure").speaks(t, "de")
+}
+
+// link follows the link with this data-testid.
+func (p *person) link(a answer, testID string) answer {
+	p.t.Helper()
+	href, ok := a.page(p.t).Find(fmt.Sprintf("a[data-testid=%q]", testID)).Attr("href")
+	if !ok {
+		p.t.Fatalf("%s has no link %q: %s", a.url.Path, testID, a.testID(p.t))
+	}
+	u, err := a.url.Parse(href)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r := p.request(http.MethodGet, u.String(), nil)
+	r.Header.Set("Referer", a.url.String())
+	return p.follow(r)
 }
 
 // A language that we do not have, or another site's address, chooses nothing.

@@ -32,7 +32,7 @@ func (d *Handler) sendMessage(c echo.Context, r handoff.Route) error {
 		return handoff.Errorf(handoff.CodeForbidden, "the route %s is not open here", r)
 	}
 	if h.Status.Ended() || h.Status.Held() {
-		return c.Redirect(http.StatusSeeOther, "/h/"+c.Param("key"))
+		return d.SeeOther(c, "/h/"+c.Param("key"))
 	}
 	p := d.PageOf(c, h)
 	to, err := d.recipient(c, h, r)
@@ -56,7 +56,7 @@ func (d *Handler) sendMessage(c echo.Context, r handoff.Route) error {
 	})
 	switch code := handoff.CodeOf(err); {
 	case err == nil, code == handoff.CodeConflict, code == handoff.CodeGone:
-		return c.Redirect(http.StatusSeeOther, "/h/"+c.Param("key"))
+		return d.SeeOther(c, "/h/"+c.Param("key"))
 	}
 	return err
 }

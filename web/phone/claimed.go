@@ -194,7 +194,7 @@ func (p *Handler) rejectClaim(c echo.Context) error {
 		}
 		base := "/p/" + c.Param("claim")
 		return site.Render(c, http.StatusOK, templates.RejectAskPage(templates.RejectAsk{
-			Page: p.PageOf(c, h), Action: base + "/reject", BackURL: templ.SafeURL(base),
+			Page: p.PageOf(c, h), Action: p.InLanguage(c, base+"/reject"), BackURL: templ.SafeURL(p.InLanguage(c, base)),
 		}))
 	}
 	h, err := p.Handoffs.RefuseClaim(ctx, key, owner)

@@ -229,7 +229,7 @@ func (p *Handler) refused(c echo.Context, h handoff.Handoff, err error) error {
 		return site.Render(c, http.StatusConflict, templates.LandingPage(templates.Landing{
 			Page:   n.Page,
 			Asked:  templates.Asked{By: site.Device(h.Asker), Ago: p.Handoffs.Now().Sub(h.CreatedAt), Label: h.Terms.Label},
-			Action: c.Request().URL.EscapedPath(), RejectAction: c.Request().URL.EscapedPath() + "/reject",
+			Action: p.InLanguage(c, c.Request().URL.EscapedPath()), RejectAction: p.InLanguage(c, c.Request().URL.EscapedPath()+"/reject"),
 			Attempt: rand.Text(), Opened: c.Request().PostFormValue("opened"), Elsewhere: true,
 		}))
 	default:
@@ -247,7 +247,7 @@ func (p *Handler) again(c echo.Context, h handoff.Handoff) *templates.Landing {
 	}
 	return &templates.Landing{
 		Asked:  templates.Asked{By: site.Device(h.Asker), Ago: p.Handoffs.Now().Sub(h.CreatedAt), Label: h.Terms.Label},
-		Action: strings.TrimSuffix(c.Request().URL.EscapedPath(), "/reject"), Attempt: rand.Text(),
+		Action: p.InLanguage(c, strings.TrimSuffix(c.Request().URL.EscapedPath(), "/reject")), Attempt: rand.Text(),
 	}
 }
 
@@ -344,7 +344,7 @@ func (p *Handler) reject(c echo.Context) error {
 			back += "?" + site.OpenedParam + "=" + url.QueryEscape(l.Opened)
 		}
 		return site.Render(c, http.StatusOK, templates.RejectAskPage(templates.RejectAsk{
-			Page: p.PageOf(c, l.Handoff), Action: path + "/reject", BackURL: templ.SafeURL(back),
+			Page: p.PageOf(c, l.Handoff), Action: p.InLanguage(c, path+"/reject"), BackURL: templ.SafeURL(p.InLanguage(c, back)),
 			Attempt: t.Attempt.Reveal(), Opened: l.Opened,
 		}))
 	}

@@ -18,7 +18,7 @@ func (p *Handler) typedPage(c echo.Context) (templates.Typed, error) {
 		return templates.Typed{}, handoff.Errorf(handoff.CodeNotFound, "no such path")
 	}
 	p.AllowColours(c, owner.ID)
-	return templates.Typed{Page: p.Branded(p.Page(c), owner, ""), Action: "/t/" + string(owner.ID)}, nil
+	return templates.Typed{Page: p.Branded(p.Page(c), owner, ""), Action: p.InLanguage(c, "/t/"+string(owner.ID))}, nil
 }
 
 // askCode serves GET /t/:partner.

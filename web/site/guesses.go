@@ -62,11 +62,9 @@ func (s *Site) Guesses(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		return s.Guess(c, handoff.PartnerID(c.Param("partner")), handoff.Secret(c.Param("code")), func() (bool, error) {
 			err := next(c)
-			switch handoff.CodeOf(err) { //nolint:exhaustive // the two answers to a code that is none
-			case handoff.CodeNotFound, handoff.CodeRateLimited: // see Unknown
-				return false, err
-			}
-			return c.Response().Status != http.StatusNotFound, err
+			code := handoff.CodeOf(err) // of a code that is none, it may be that of Unknown beyond its limit
+			missing := code == handoff.CodeNotFound || code == handoff.CodeRateLimited || c.Response().Status == http.StatusNotFound
+			return !missing, err
 		})
 	}
 }

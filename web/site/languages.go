@@ -85,8 +85,20 @@ func (s *Site) languages(c echo.Context, current i18n.Lang) []templates.Language
 
 // SeeOther sends a browser on to another of our pages, in the language it chose.
 func (s *Site) SeeOther(c echo.Context, path string) error {
-	if lang, ok := s.chosen(c); ok {
-		path += "?" + langParam + "=" + string(lang)
+	return c.Redirect(http.StatusSeeOther, s.InLanguage(c, path))
+}
+
+// InLanguage is an address of ours with the language that the person chose, if they
+// did. What stands in the answer to a form needs it: the address of such a page has
+// no language for the next request to name.
+func (s *Site) InLanguage(c echo.Context, address string) string {
+	lang, ok := s.chosen(c)
+	if !ok {
+		return address
 	}
-	return c.Redirect(http.StatusSeeOther, path)
+	mark := "?"
+	if strings.Contains(address, "?") {
+		mark = "&"
+	}
+	return address + mark + langParam + "=" + string(lang)
 }
