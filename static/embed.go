@@ -78,7 +78,6 @@ func (e *Embed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	f, ok := e.byURL[r.URL.Path]
 	if !ok {
-		h.Set("Cache-Control", "no-store") // a newer process beside this one may have it
 		http.NotFound(w, r)
 		return
 	}

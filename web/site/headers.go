@@ -67,12 +67,15 @@ func (s *Site) OnlyOverTLS(next echo.HandlerFunc) echo.HandlerFunc {
 
 // FileHeaders are those of what is no page: a picture opened by itself is a
 // document, and runs and loads nothing; nor is it framed, or read by other sites.
+// A file that lasts says so itself; one that is not here is kept by nobody, since a
+// newer process beside this one may have it.
 func FileHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox")
+		h.Set("Cache-Control", "no-store")
 		return next(c)
 	}
 }
