@@ -34,6 +34,30 @@ func TestBrandSheet(t *testing.T) {
 	}
 }
 
+// TestOwnTexts: a partner's own texts are on all of its pages, those of no handoff too.
+func TestOwnTexts(t *testing.T) {
+	t.Parallel()
+	own := map[string]string{
+		"display.waiting.heading": "/h", "phone.landing.heading": "/c", "phone.typed.heading": "/t", "phone.applink.heading": "/a",
+	}
+	w := newWorld(t, func(s *setting) {
+		s.dress = func(p *partner.Partner) {
+			p.Texts = map[string]map[string]string{}
+			for key, page := range own {
+				p.Texts[key] = map[string]string{"en": "Our own heading of " + page}
+			}
+		}
+	})
+	s := w.begin()
+	for page, a := range map[string]answer{
+		"/h": s.open(), "/c": s.scan(), "/t": s.phone.get(w.public + "/t/acme"), "/a": s.phone.get(w.public + "/a/acme/" + strings.Repeat("x", 22)),
+	} {
+		if want := "Our own heading of " + page; a.StatusCode != http.StatusOK || !strings.Contains(a.page(t).Find("h1").Text(), want) {
+			t.Errorf("%s (%d) has the headings %q, want %q among them", page, a.StatusCode, a.page(t).Find("h1").Text(), want)
+		}
+	}
+}
+
 // TestGrounds: a partner's colours are measured on the very grounds of the sheet.
 func TestGrounds(t *testing.T) {
 	t.Parallel()

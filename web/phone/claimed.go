@@ -262,15 +262,12 @@ func (phonePage) Turns() bool { return false }
 // appLink serves GET /a/:partner/:pickup in a browser: the app did not take its
 // link. It redeems nothing, and looks nothing up.
 func (p *Handler) appLink(c echo.Context) error {
-	page := p.Page(c)
 	owner, ok := p.Partners.ByID(handoff.PartnerID(c.Param("partner")))
 	if !ok {
 		return handoff.Errorf(handoff.CodeNotFound, "no such path")
 	}
-	p.AllowColours(c, owner.ID)
-	page = p.Branded(page, owner, "")
 	by := p.Visitor(c)
-	a := templates.AppLink{Page: page, Way: templates.OpenTap, Store: site.StoreOf(by)}
+	a := templates.AppLink{Page: p.PageBy(c, owner), Way: templates.OpenTap, Store: site.StoreOf(by)}
 	if app, ok := owner.App(""); ok {
 		a.StoreURL = templ.SafeURL(applink.StoreURL(by, app, ""))
 		if pickup := c.Param("pickup"); pickup != "connect" && capabilityForm.MatchString(pickup) {

@@ -17,8 +17,7 @@ func (p *Handler) typedPage(c echo.Context) (templates.Typed, error) {
 	if !ok || !owner.AllowsRoute(handoff.RouteTyped) {
 		return templates.Typed{}, handoff.Errorf(handoff.CodeNotFound, "no such path")
 	}
-	p.AllowColours(c, owner.ID)
-	return templates.Typed{Page: p.Branded(p.Page(c), owner, ""), Action: p.InLanguage(c, "/t/"+string(owner.ID))}, nil
+	return templates.Typed{Page: p.PageBy(c, owner), Action: p.InLanguage(c, "/t/"+string(owner.ID))}, nil
 }
 
 // askCode serves GET /t/:partner.

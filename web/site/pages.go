@@ -63,7 +63,22 @@ func SendPage(c echo.Context, status int, page []byte) error {
 // Page is what every page has, for whoever asks and nobody's handoff.
 func (s *Site) Page(c echo.Context) templates.Page {
 	lang := s.Language(c, "")
-	return templates.Page{T: s.catalog.Printer(lang, nil), Assets: s.files, Languages: s.languages(c, lang), Demo: s.demo}
+	p := s.page(lang, nil)
+	p.Languages = s.languages(c, lang)
+	return p
+}
+
+func (s *Site) page(lang i18n.Lang, texts i18n.Override) templates.Page {
+	return templates.Page{T: s.catalog.Printer(lang, texts), Assets: s.files, Demo: s.demo}
+}
+
+// PageBy is a page by a partner, of none of their handoffs.
+func (s *Site) PageBy(c echo.Context, owner *partner.Partner) templates.Page {
+	lang := s.Language(c, "")
+	p := s.branded(lang, owner, "")
+	p.Languages = s.languages(c, lang)
+	s.allowColours(c, owner.ID)
+	return p
 }
 
 func (s *Site) pageAssets() templates.Assets {
@@ -81,26 +96,25 @@ func (s *Site) pageAssets() templates.Assets {
 func (s *Site) PageOf(c echo.Context, h handoff.Handoff) templates.Page {
 	lang := s.Language(c, h.Terms.Locale)
 	p := s.PageIn(lang, h)
-	s.AllowColours(c, h.Partner)
 	p.Languages = s.languages(c, lang)
+	s.allowColours(c, h.Partner)
 	return p
 }
 
 // PageIn is the same in a language, without what only a request can say.
 func (s *Site) PageIn(lang i18n.Lang, h handoff.Handoff) templates.Page {
-	p := templates.Page{T: s.catalog.Printer(lang, nil), Assets: s.files, Demo: s.demo}
 	owner, ok := s.Partners.ByID(h.Partner)
 	if !ok {
-		return p
+		return s.page(lang, nil)
 	}
-	p = s.Branded(p, owner, h.App)
-	p.T = s.catalog.Printer(lang, owner.Texts).For(target(h.Terms.Scope))
+	p := s.branded(lang, owner, h.App)
+	p.T = p.T.For(target(h.Terms.Scope))
 	p.SupportRef = h.SupportRef
 	return p
 }
 
-// AllowColours lets the browser take a partner's sheet where it stands in the page.
-func (s *Site) AllowColours(c echo.Context, owner handoff.PartnerID) {
+// allowColours lets the browser take a partner's sheet where it stands in the page.
+func (s *Site) allowColours(c echo.Context, owner handoff.PartnerID) {
 	h := c.Response().Header()
 	of := coloured{h.Get(policyHeader), owner}
 	policy, ok := s.coloured.Get(of)
@@ -120,9 +134,10 @@ type coloured struct {
 	owner  handoff.PartnerID
 }
 
-// Branded makes p look as the partner wants it. The answer has to AllowColours.
-func (s *Site) Branded(p templates.Page, owner *partner.Partner, app handoff.AppID) templates.Page {
-	look := s.brands.of[owner.ID]
+// branded is a page that speaks and looks as the partner wants it. The answer has to
+// allowColours.
+func (s *Site) branded(lang i18n.Lang, owner *partner.Partner, app handoff.AppID) templates.Page {
+	p, look := s.page(lang, owner.Texts), s.brands.of[owner.ID]
 	p.Brand = templates.Brand{Name: owner.Name, LogoURL: look.logo}
 	if a, ok := owner.App(app); ok {
 		p.Brand.App = a.Name
