@@ -41,16 +41,16 @@ func addRoutes(e *echo.Echo, s *site.Site, c Config, p parts) {
 	api.NewApp(s).Mount(e.Group("/v1", site.AnswersJSON, middleware.BodyLimit("64KiB"), s.LimitUnknown))
 
 	// The display, framed by its partner's page or top level.
-	framable := e.Group("/h/:key", s.PublicHost, site.BrowsersOnly, middleware.BodyLimit("16KiB"), s.FramedHeaders(), s.LimitPages, site.WholeForm, s.LimitUnknown)
+	framable := e.Group("/h/:key", s.PublicHost, site.BrowsersOnly, middleware.BodyLimit("16KiB"), s.PageHeaders, s.LimitPages, site.WholeForm, s.LimitUnknown)
 	display.New(s, streams, cookies, c.Messenger).Mount(framable, examiner.examined)
 
 	// The phone's pages, never framed. On the link host, only what an app claims
 	// is answered, by sending a browser to the public one.
-	own := e.Group("", site.BrowsersOnly, middleware.BodyLimit("16KiB"), s.PageHeaders(), s.LimitPages, site.NotFramed, site.WholeForm, s.LimitUnknown)
+	own := e.Group("", site.BrowsersOnly, middleware.BodyLimit("16KiB"), s.PageHeaders, s.LimitPages, site.NotFramed, site.WholeForm, s.LimitUnknown)
 	phone.New(s, streams, cookies).Mount(own, framable, examiner.examined)
 
-	// The guide for those who integrate.
-	p.docs.Mount(e.Group("/docs", s.PublicHost, site.BrowsersOnly, guideHeaders(s), s.LimitPages, site.NotFramed))
+	// The guide for those who integrate, which has a script of its own.
+	p.docs.Mount(e.Group("/docs", s.PublicHost, site.BrowsersOnly, s.HeadersFor(guide.Script), s.LimitPages, site.NotFramed))
 
 	// What browsers tell of our pages' policy.
 	e.POST(site.ReportsPath, told.take, s.PublicHost, middleware.BodyLimit("16KiB"), s.LimitPages, site.FileHeaders)
@@ -62,9 +62,4 @@ func addRoutes(e *echo.Echo, s *site.Site, c Config, p parts) {
 	e.Match(look, "/embed/*", echo.WrapHandler(p.embed), s.PublicHost, site.FileHeaders)
 	e.Match(look, "/.well-known/apple-app-site-association", known.apple, site.FileHeaders)
 	e.Match(look, "/.well-known/assetlinks.json", known.android, s.LinkHost, site.FileHeaders)
-}
-
-// guideHeaders are those of the guide, which has a script of its own.
-func guideHeaders(s *site.Site) echo.MiddlewareFunc {
-	return s.HeadersWith(s.PolicyWith("'none'", "", guide.Script))
 }

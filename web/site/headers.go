@@ -18,13 +18,13 @@ const policyHeader = "Content-Security-Policy"
 
 // policy is the Content-Security-Policy of the pages of a handoff.
 func (s *Site) policy(frameAncestors string) string {
-	return s.PolicyWith(frameAncestors, " "+static.StyleHash([]byte(s.sheet)), "js/display.js", "js/phone.js")
+	return s.policyWith(frameAncestors, " "+static.StyleHash([]byte(s.sheet)), "js/display.js", "js/phone.js")
 }
 
-// PolicyWith is the Content-Security-Policy of a page. Scripts are allowed by their
+// policyWith is the Content-Security-Policy of a page. Scripts are allowed by their
 // full, content-hashed address, so nothing else on our own host runs either; the sheet
 // that stands in the page itself, by its hash, and a partner's colours by theirs.
-func (s *Site) PolicyWith(frameAncestors, style string, scripts ...string) string {
+func (s *Site) policyWith(frameAncestors, style string, scripts ...string) string {
 	allowed := []string{"script-src"}
 	for _, name := range scripts {
 		allowed = append(allowed, s.Public.Scheme+"://"+s.Public.Host+s.Assets.URL(name))
@@ -86,24 +86,26 @@ const permissions = "accelerometer=(), autoplay=(), camera=(), clipboard-read=()
 	"magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-create=(), " +
 	"publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=()"
 
-// PageHeaders are those of the pages that nobody frames.
-func (s *Site) PageHeaders() echo.MiddlewareFunc { return s.HeadersWith(s.policy("'none'")) }
-
-// HeadersWith sets what every page has, with this policy.
-func (s *Site) HeadersWith(policy string) echo.MiddlewareFunc {
-	prepared := make(http.Header)
-	s.setPageHeaders(prepared, policy)
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			maps.Copy(c.Response().Header(), prepared) // setting one later puts another in its place
-			return next(c)
-		}
-	}
+// PageHeaders are those of a page that nobody frames. A display begins with them too,
+// until AllowFrame: so an error before its handoff is known cannot be framed either.
+func (s *Site) PageHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	return withHeaders(s.forPages, next)
 }
 
-// FramedHeaders begin as those of a page that nobody frames, so that an error
-// before the handoff is known cannot be framed either.
-func (s *Site) FramedHeaders() echo.MiddlewareFunc { return s.PageHeaders() }
+// HeadersFor are the same for pages that run these scripts, assets by their names, in
+// place of those of a handoff's pages.
+func (s *Site) HeadersFor(scripts ...string) echo.MiddlewareFunc {
+	prepared := make(http.Header)
+	s.setPageHeaders(prepared, s.policyWith("'none'", "", scripts...))
+	return func(next echo.HandlerFunc) echo.HandlerFunc { return withHeaders(prepared, next) }
+}
+
+func withHeaders(prepared http.Header, next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		maps.Copy(c.Response().Header(), prepared) // setting one later puts another in its place
+		return next(c)
+	}
+}
 
 // Framed reports whether the browser says that it loads the page into a frame.
 func Framed(r *http.Request) bool {
