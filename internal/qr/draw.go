@@ -124,7 +124,10 @@ func (c *Code) AppendSVG(b []byte) []byte {
 	return append(c.AppendPath(b), `"/></svg>`...)
 }
 
-// AppendViewBox appends the viewBox that Path is drawn in.
+// ViewBox is what Path is drawn in, as an SVG document has it.
+func (c Code) ViewBox() string { return string(c.AppendViewBox(nil)) }
+
+// AppendViewBox appends what ViewBox returns.
 func (c *Code) AppendViewBox(b []byte) []byte {
 	b = appendInt(append(b, "0 0 "...), c.Size())
 	return appendInt(append(b, ' '), c.Size())

@@ -271,7 +271,7 @@ func (d *Handler) drawn(link string) (templates.QR, error) {
 	}
 	defer d.paths.Put(buf)
 	*buf = code.AppendPath((*buf)[:0])
-	return templates.QR{Path: string(*buf), ViewBox: site.ViewBox(code.Size())}, nil
+	return templates.QR{Path: string(*buf), ViewBox: code.ViewBox()}, nil
 }
 
 // answer sends a display, compressed for whoever can read that.
@@ -325,7 +325,7 @@ func (d *Handler) view(c echo.Context, h handoff.Handoff, by handoff.Browser) (t
 		TokenMode: h.Terms.CodeMode == handoff.CodeToken, Base: "/h/" + c.Param("key"),
 		OnPhone: by.Class == handoff.ClassMobile || by.Class == handoff.ClassTablet,
 		Framed:  h.Terms.ParentOrigin != "" && site.Framed(c.Request()), ParentOrigin: h.Terms.ParentOrigin,
-		QR:        templates.QR{ViewBox: site.ViewBox(1)}, // until there is a code to show
+		QR:        templates.QR{ViewBox: "0 0 1 1"}, // until there is a code to show
 		ReturnURL: templ.SafeURL(site.ReturnURL(h)), ExpiresAt: h.Deadline, Left: h.Deadline.Sub(now),
 		CanExtend:    h.Status != handoff.StatusDelivered && h.Extensions < handoff.MaxExtensions,
 		CanLink:      h.HasRoute(handoff.RouteLink) && h.Terms.CodeMode == handoff.CodeLink,

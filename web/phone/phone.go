@@ -15,6 +15,7 @@ import (
 
 	"github.com/handoff-portal/handoff/internal/applink"
 	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/internal/qr"
 	"github.com/handoff-portal/handoff/templates"
 	"github.com/handoff-portal/handoff/web/site"
 	"github.com/handoff-portal/handoff/web/viewers"
@@ -180,11 +181,11 @@ func (p *Handler) wrongDevice(c echo.Context, h handoff.Handoff, link string) er
 		w.TabletURL = templ.SafeURL(here.EscapedPath() + "?" + q.Encode())
 	}
 	if link != "" {
-		code, err := site.Drawn(link)
+		code, err := qr.Encode(link)
 		if err != nil {
 			return err
 		}
-		w.QR = code
+		w.QR = templates.QR{Path: code.Path(), ViewBox: code.ViewBox()}
 	}
 	return site.Render(c, http.StatusForbidden, templates.WrongDevicePage(w))
 }

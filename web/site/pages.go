@@ -15,7 +15,6 @@ import (
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/i18n"
 	"github.com/handoff-portal/handoff/internal/partner"
-	"github.com/handoff-portal/handoff/internal/qr"
 	"github.com/handoff-portal/handoff/static"
 	"github.com/handoff-portal/handoff/templates"
 )
@@ -158,24 +157,12 @@ func target(scope []handoff.Scope) i18n.Target {
 	return i18n.Phone
 }
 
-// Drawn is a link as the QR of a page.
-func Drawn(link string) (templates.QR, error) {
-	code, err := qr.Encode(link)
-	if err != nil {
-		return templates.QR{}, err
-	}
-	return templates.QR{Path: code.Path(), ViewBox: ViewBox(code.Size())}, nil
-}
-
 // sendErrorPage answers a failure to a person. What is unknown, malformed or
 // foreign gets one page, whatever the path.
 func (s *Site) sendErrorPage(c echo.Context, e *handoff.Error, o outcome) error {
 	p := s.Page(c)
 	if PublicCode(e.Code) == handoff.CodePlatformUnavailable {
 		p.Refresh = 5
-	}
-	if e.Code == handoff.CodeConflict { // a form that came too late; the page it came from knows more
-		o.status = http.StatusConflict
 	}
 	if o.status == http.StatusMisdirectedRequest {
 		// Under a host that is not ours there are no files of ours.
@@ -186,11 +173,3 @@ func (s *Site) sendErrorPage(c echo.Context, e *handoff.Error, o outcome) error 
 		Page: p, Status: o.status, Retry: later && c.Request().Method == http.MethodGet,
 	}))
 }
-
-// ViewBox is that of a code of so many modules a side.
-func ViewBox(size int) string {
-	n := itoa(size)
-	return "0 0 " + n + " " + n
-}
-
-func itoa(n int) string { return strconv.Itoa(n) }
