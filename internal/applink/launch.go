@@ -229,6 +229,17 @@ func schemeURL(app *partner.App, u *url.URL) string {
 	return app.Scheme + ":" + u.EscapedPath()
 }
 
+// Store is the store that a browser's apps come from: apple, google, or empty.
+func Store(b handoff.Browser) string {
+	switch b.OS {
+	case osIOS, osIPadOS:
+		return "apple"
+	case osAndroid:
+		return "google"
+	}
+	return ""
+}
+
 // referrerName is what the link of a handoff is called among the parts of a Play
 // referrer, which has the form of a query.
 const referrerName = "handoff"

@@ -29,6 +29,11 @@ func (h Hosts) CodeURL(p handoff.PartnerID, code string) string {
 	return h.Link + "/c/" + string(p) + "/" + code
 }
 
+// OpenedParam is the query parameter of a code's URL that carries the proof that its
+// frame was good when somebody opened it: a browser or an app that goes on with the
+// code in place of the first browser has it from there.
+const OpenedParam = "o"
+
 // PickupURL is the app link with a pickup.
 func (h Hosts) PickupURL(p handoff.PartnerID, pickup handoff.Secret) string {
 	return h.Link + "/a/" + string(p) + "/" + pickup.Reveal()

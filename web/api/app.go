@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/handoff-portal/handoff/internal/applink"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/web/site"
 )
@@ -133,7 +134,7 @@ func openedIn(code string) string {
 	if err != nil {
 		return ""
 	}
-	return u.Query().Get(site.OpenedParam)
+	return u.Query().Get(applink.OpenedParam)
 }
 
 // token serves POST /v1/claims/:claim/token.

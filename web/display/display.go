@@ -12,6 +12,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
+	"github.com/handoff-portal/handoff/internal/applink"
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/qr"
 	"github.com/handoff-portal/handoff/static"
@@ -56,6 +57,8 @@ func (d *Handler) Mount(g *echo.Group, examined echo.MiddlewareFunc) {
 	g.POST("/revoke", d.revoke)
 	g.POST("/no-phone", d.noPhone)
 }
+
+func displayKey(c echo.Context) handoff.Secret { return handoff.Secret(c.Param("key")) }
 
 // quietAfter is how long a delivered handoff may be without a word from the app
 // before the display says what to try.
@@ -147,7 +150,7 @@ func (d *Handler) state(h handoff.Handoff) (templates.State, error) {
 		st.Ago = now.Sub(c.At)
 		st.WrongTries, st.TriesLeft = c.Tries, handoff.MaxTries-c.Tries
 		if h.Hint.Store {
-			st.Store = site.StoreOf(c.By)
+			st.Store = applink.Store(c.By)
 		}
 	}
 	if h.Status == handoff.StatusExpired {
@@ -233,7 +236,7 @@ func (d *Handler) content(h handoff.Handoff) (string, error) {
 // show serves GET /h/:key.
 func (d *Handler) show(c echo.Context) error {
 	by := d.Visitor(c)
-	h, err := d.Handoffs.Display(c.Request().Context(), site.DisplayKey(c), by, d.SeenFrom(c))
+	h, err := d.Handoffs.Display(c.Request().Context(), displayKey(c), by, d.SeenFrom(c))
 	if err != nil && (h.ID == "" || site.PublicCode(handoff.CodeOf(err)) != handoff.CodePlatformUnavailable) {
 		return err
 	}
@@ -326,7 +329,7 @@ func (d *Handler) view(c echo.Context, h handoff.Handoff, by handoff.Browser) (t
 		OnPhone: by.Class == handoff.ClassMobile || by.Class == handoff.ClassTablet,
 		Framed:  h.Terms.ParentOrigin != "" && site.Framed(c.Request()), ParentOrigin: h.Terms.ParentOrigin,
 		QR:        templates.QR{ViewBox: "0 0 1 1"}, // until there is a code to show
-		ReturnURL: templ.SafeURL(site.ReturnURL(h)), ExpiresAt: h.Deadline, Left: h.Deadline.Sub(now),
+		ReturnURL: templ.SafeURL(h.ReturnURL()), ExpiresAt: h.Deadline, Left: h.Deadline.Sub(now),
 		CanExtend:    h.Status != handoff.StatusDelivered && h.Extensions < handoff.MaxExtensions,
 		CanLink:      h.HasRoute(handoff.RouteLink) && h.Terms.CodeMode == handoff.CodeLink,
 		CanType:      h.HasRoute(handoff.RouteTyped) && h.Terms.CodeMode == handoff.CodeLink,
@@ -395,7 +398,7 @@ func (d *Handler) png(c echo.Context) error {
 
 // picture is the code as of now, renewing what it carries if that nears its end.
 func (d *Handler) picture(c echo.Context, encode func(string) (qr.Code, error)) (qr.Code, error) {
-	h, err := d.Handoffs.Display(c.Request().Context(), site.DisplayKey(c), d.Visitor(c), d.SeenFrom(c))
+	h, err := d.Handoffs.Display(c.Request().Context(), displayKey(c), d.Visitor(c), d.SeenFrom(c))
 	if err != nil {
 		return qr.Code{}, err
 	}

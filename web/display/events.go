@@ -28,7 +28,7 @@ func (d *Handler) displayState(lang i18n.Lang, h handoff.Handoff) (viewers.State
 		V: 1, Seq: h.Seq, Status: h.Status, Confirm: st.Screen == templates.ScreenNumber, Frame: frame, Code: h.CodeName(),
 		ExpiresAt: site.WireTime(h.Deadline), PollAfter: viewers.PollAfter, Screen: string(st.Screen), Slots: st.Slots(d.PageIn(lang, h)),
 		Extend: h.Status != handoff.StatusDelivered && h.Extensions < handoff.MaxExtensions,
-		End:    h.Status.Ended(), ReturnURL: site.ReturnURL(h),
+		End:    h.Status.Ended(), ReturnURL: h.ReturnURL(),
 	}
 	if st.Screen == templates.ScreenAway {
 		j.PollAfter = pollAfterAway
@@ -38,7 +38,7 @@ func (d *Handler) displayState(lang i18n.Lang, h handoff.Handoff) (viewers.State
 
 // status serves GET /h/:key/status.
 func (d *Handler) status(c echo.Context) error {
-	h, err := d.Handoffs.Display(c.Request().Context(), site.DisplayKey(c), d.Visitor(c), d.SeenFrom(c))
+	h, err := d.Handoffs.Display(c.Request().Context(), displayKey(c), d.Visitor(c), d.SeenFrom(c))
 	if err != nil && (h.ID == "" || site.PublicCode(handoff.CodeOf(err)) != handoff.CodePlatformUnavailable) {
 		return err
 	}
@@ -54,7 +54,7 @@ func (d *Handler) status(c echo.Context) error {
 
 // follow serves GET /h/:key/events.
 func (d *Handler) follow(c echo.Context) error {
-	key, by, from := site.DisplayKey(c), d.Visitor(c), d.SeenFrom(c)
+	key, by, from := displayKey(c), d.Visitor(c), d.SeenFrom(c)
 	h, err := d.Handoffs.Display(c.Request().Context(), key, by, from)
 	if err != nil && (h.ID == "" || site.PublicCode(handoff.CodeOf(err)) != handoff.CodePlatformUnavailable) {
 		return err

@@ -6,13 +6,12 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
-	"github.com/handoff-portal/handoff/web/site"
 )
 
 // act answers a form of the display: what it did, or that it came too late, is
 // what the page shows next.
 func (d *Handler) act(c echo.Context, do func(context.Context, handoff.Secret) (handoff.Handoff, error)) error {
-	_, err := do(c.Request().Context(), site.DisplayKey(c))
+	_, err := do(c.Request().Context(), displayKey(c))
 	switch code := handoff.CodeOf(err); {
 	case err == nil, code == handoff.CodeConflict, code == handoff.CodeGone:
 		return d.SeeOther(c, "/h/"+c.Param("key"))

@@ -24,7 +24,7 @@ func (d *Handler) messages(h handoff.Handoff, r handoff.Route) bool {
 // sendMessage sends the link to whom the person names in "to", or, where that is
 // empty, to whom the partner named. What is typed is kept nowhere.
 func (d *Handler) sendMessage(c echo.Context, r handoff.Route) error {
-	h, err := d.Handoffs.AtDisplay(c.Request().Context(), site.DisplayKey(c))
+	h, err := d.Handoffs.AtDisplay(c.Request().Context(), displayKey(c))
 	if err != nil {
 		return err
 	}

@@ -121,7 +121,7 @@ func (p *Handler) ready(page templates.Page, live templates.Live, got handoff.Ph
 	h := got.Handoff
 	by := h.Claim.By
 	r := templates.Ready{
-		Page: page, Live: live, Way: templates.OpenTap, Store: site.StoreOf(by), StoreURL: templ.SafeURL(applink.StoreURL(by, app, install)),
+		Page: page, Live: live, Way: templates.OpenTap, Store: applink.Store(by), StoreURL: templ.SafeURL(applink.StoreURL(by, app, install)),
 		Installed: h.Hint.Store && h.Status != handoff.StatusDelivered, Kept: h.Deadline.Sub(p.Handoffs.Now()),
 		Delivered: h.Status == handoff.StatusDelivered, Help: h.Unheard(p.Handoffs.Now()),
 	}
@@ -267,7 +267,7 @@ func (p *Handler) appLink(c echo.Context) error {
 		return handoff.Errorf(handoff.CodeNotFound, "no such path")
 	}
 	by := p.Visitor(c)
-	a := templates.AppLink{Page: p.PageBy(c, owner), Way: templates.OpenTap, Store: site.StoreOf(by)}
+	a := templates.AppLink{Page: p.PageBy(c, owner), Way: templates.OpenTap, Store: applink.Store(by)}
 	if app, ok := owner.App(""); ok {
 		a.StoreURL = templ.SafeURL(applink.StoreURL(by, app, ""))
 		if pickup := c.Param("pickup"); pickup != "connect" && capabilityForm.MatchString(pickup) {

@@ -81,7 +81,7 @@ func (p *Handler) land(c echo.Context) error {
 	by := p.mobileVisitor(c)
 	person := c.Request().Header.Get("Sec-Fetch-Mode") == "navigate"
 	partnerID := handoff.PartnerID(c.Param("partner"))
-	opened := c.QueryParam(site.OpenedParam)
+	opened := c.QueryParam(applink.OpenedParam)
 	l, err := p.Handoffs.Land(c.Request().Context(), partnerID, handoff.Secret(c.Param("code")), opened,
 		handoff.Visitor{Owner: owner, Browser: by, Person: person})
 	if l.Mine != "" {
@@ -143,7 +143,7 @@ func stays(c echo.Context, by handoff.Browser, opened string) url.Values {
 		}
 	}
 	if opened != "" {
-		q.Set(site.OpenedParam, opened)
+		q.Set(applink.OpenedParam, opened)
 	}
 	if by.Via != "" {
 		q.Set(site.ViaParam, by.Via)
@@ -158,14 +158,14 @@ func (p *Handler) wayOut(id handoff.PartnerID, code, opened string) string {
 		return p.Hosts.CodeURL(id, code)
 	}
 	reference, _, _ := strings.Cut(code, ".")
-	return p.Hosts.CodeURL(id, reference) + "?" + site.OpenedParam + "=" + url.QueryEscape(opened)
+	return p.Hosts.CodeURL(id, reference) + "?" + applink.OpenedParam + "=" + url.QueryEscape(opened)
 }
 
 // stay is the landing itself, for going on inside an in-app browser.
 func (p *Handler) stay(c echo.Context, opened string) string {
 	q := url.Values{stayParam: {"1"}}
 	if opened != "" {
-		q.Set(site.OpenedParam, opened)
+		q.Set(applink.OpenedParam, opened)
 	}
 	return c.Request().URL.EscapedPath() + "?" + q.Encode()
 }
@@ -207,7 +207,7 @@ func (p *Handler) refused(c echo.Context, h handoff.Handoff, err error) error {
 	status := site.StatusOf(e.Code)
 	switch {
 	case h.Status == handoff.StatusCompleted && p.holds(c, h):
-		return site.Render(c, http.StatusOK, templates.FinishedPage(templates.Finished{Page: n.Page, ReturnURL: templ.SafeURL(site.ReturnURL(h))}))
+		return site.Render(c, http.StatusOK, templates.FinishedPage(templates.Finished{Page: n.Page, ReturnURL: templ.SafeURL(h.ReturnURL())}))
 	case h.Status == handoff.StatusRejected:
 		n.Notice = templates.NoticeStopped
 	case e.Code == handoff.CodeDeviceNotAllowed:
@@ -321,7 +321,7 @@ func (p *Handler) continueHere(c echo.Context) error {
 		return err
 	}
 	by := p.Visitor(c)
-	h, key, err := p.Handoffs.ContinueHere(c.Request().Context(), site.DisplayKey(c), handoff.Visitor{Owner: owner, Browser: by, Network: p.SeenFrom(c)}, deviceInfo(owner, by))
+	h, key, err := p.Handoffs.ContinueHere(c.Request().Context(), handoff.Secret(c.Param("key")), handoff.Visitor{Owner: owner, Browser: by, Network: p.SeenFrom(c)}, deviceInfo(owner, by))
 	if err != nil {
 		return p.refused(c, h, err)
 	}
@@ -342,7 +342,7 @@ func (p *Handler) reject(c echo.Context) error {
 		}
 		back := path
 		if l.Opened != "" {
-			back += "?" + site.OpenedParam + "=" + url.QueryEscape(l.Opened)
+			back += "?" + applink.OpenedParam + "=" + url.QueryEscape(l.Opened)
 		}
 		return site.Render(c, http.StatusOK, templates.RejectAskPage(templates.RejectAsk{
 			Page: p.PageOf(c, l.Handoff), Action: p.InLanguage(c, path+"/reject"), BackURL: templ.SafeURL(p.InLanguage(c, back)),
