@@ -17,6 +17,7 @@ import (
 // parts are what is made for the routes alone.
 type parts struct {
 	association applink.Association
+	assets      *static.Assets
 	embed       *static.Embed
 	brands      *site.Brands
 	docs        *guide.Guide
@@ -26,9 +27,9 @@ type parts struct {
 // adds its own paths. testdata/routes.txt lists them all.
 func addRoutes(e *echo.Echo, s *site.Site, c Config, p parts) {
 	streams := viewers.New(s, c.Changes, c.Poller, c.Heartbeat)
-	cookies := site.NewCookies(s.Public.Scheme == "https")
+	cookies := s.NewCookies()
 	examiner := &doctor{Site: s, examines: c.Examines}
-	known := &wellKnown{association: p.association, link: s.Link.Host}
+	known := &wellKnown{Site: s, association: p.association}
 	told := &reports{Site: s}
 
 	e.Pre(s.IdentifyRequest, s.OnlyOverTLS)
@@ -57,7 +58,7 @@ func addRoutes(e *echo.Echo, s *site.Site, c Config, p parts) {
 
 	// Files. Programs that examine links begin with HEAD.
 	look := []string{"GET", "HEAD"}
-	e.GET("/static/*", echo.WrapHandler(s.Assets), s.PublicHost, site.FileHeaders)
+	e.GET("/static/*", echo.WrapHandler(p.assets), s.PublicHost, site.FileHeaders)
 	e.GET("/brand/*", echo.WrapHandler(p.brands), s.PublicHost, site.FileHeaders)
 	e.Match(look, "/embed/*", echo.WrapHandler(p.embed), s.PublicHost, site.FileHeaders)
 	e.Match(look, "/.well-known/apple-app-site-association", known.apple, site.FileHeaders)

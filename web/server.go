@@ -125,7 +125,7 @@ func New(c Config) (http.Handler, error) {
 	if c.Trace != nil {
 		e.Use(tracing(c))
 	}
-	addRoutes(e, s, c, parts{association: association, embed: embed, brands: brands, docs: docs})
+	addRoutes(e, s, c, parts{association: association, assets: assets, embed: embed, brands: brands, docs: docs})
 	return e, nil
 }
 

@@ -2,26 +2,26 @@ package web
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/handoff-portal/handoff/internal/applink"
 	"github.com/handoff-portal/handoff/internal/handoff"
+	"github.com/handoff-portal/handoff/web/site"
 )
 
 // wellKnown serves the association files, by which iOS and Android know which
 // app may open which of our links.
 type wellKnown struct {
+	*site.Site
 	association applink.Association
-	link        string // the host that apps claim
 }
 
 // apple serves /.well-known/apple-app-site-association: on the link host to apps, on
 // the public one, where that is another, to App Clips alone.
 func (w *wellKnown) apple(c echo.Context) error {
 	file := w.association.Apple
-	if strings.ToLower(c.Request().Host) != w.link {
+	if !w.OnLinkHost(c) {
 		file = w.association.Pages
 	}
 	if file == nil {

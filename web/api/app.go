@@ -220,11 +220,11 @@ type tokenAnswer struct {
 func (a *App) sendToken(c echo.Context, t handoff.TokenAnswer) error {
 	w := tokenAnswer{
 		TokenType: "end-user", ExpiresIn: max(0, int(t.ExpiresAt.Sub(a.Handoffs.Now())/time.Second)), InstanceID: t.Instance,
-		PlatformURL: t.PlatformURL, HandoffID: t.Handoff, ReportURL: a.Link.String() + "/v1/reports/" + t.ReportKey.Reveal(),
+		PlatformURL: t.PlatformURL, HandoffID: t.Handoff, ReportURL: a.Hosts.Link + "/v1/reports/" + t.ReportKey.Reveal(),
 		ResumeCredential: t.ResumeCredential.Reveal(), CredentialExpiresAt: t.CredentialExpiresAt, CredentialExpiresIn: t.CredentialExpiresIn,
 	}
 	if t.Response != "" {
-		back := a.Public.String() + "/r/" + t.Response.Reveal()
+		back := a.Hosts.Public + "/r/" + t.Response.Reveal()
 		w.ReturnURL = &back
 	}
 	if !t.Connect {

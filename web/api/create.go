@@ -276,6 +276,6 @@ func (a *Partner) sendNew(c echo.Context, h handoff.Handoff, again bool, err err
 	if again {
 		c.Response().Header().Set("Idempotent-Replayed", "true")
 	}
-	c.Response().Header().Set("Location", a.Public.String()+"/v1/handoffs/"+string(h.ID))
+	c.Response().Header().Set("Location", a.Hosts.Public+"/v1/handoffs/"+string(h.ID))
 	return a.send(c, http.StatusCreated, h)
 }

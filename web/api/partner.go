@@ -37,7 +37,7 @@ type Partner struct {
 // NewPartner returns the partner API. Without a messenger no contact is kept; frame
 // is how often a display's code changes.
 func NewPartner(s *site.Site, r Records, m site.Messenger, frame time.Duration) *Partner {
-	return &Partner{Site: s, records: r, messenger: m, frame: frame, document: openapi.For(s.Public.String(), s.Link.String())}
+	return &Partner{Site: s, records: r, messenger: m, frame: frame, document: openapi.For(s.Hosts.Public, s.Hosts.Link)}
 }
 
 // Mount adds the paths of the partner API to g, which is /v1.
@@ -258,7 +258,7 @@ func (a *Partner) wire(h handoff.Handoff) (wireHandoff, error) {
 	display := ""
 	switch key, err := a.Handoffs.DisplayKey(h); {
 	case err == nil:
-		display = a.Public.String() + "/h/" + key.Reveal()
+		display = a.Hosts.Public + "/h/" + key.Reveal()
 	case !h.Status.Ended(): // of an ended one the server key may be gone, and there is nothing left to display
 		return wireHandoff{}, err
 	}

@@ -350,7 +350,7 @@ func (d *Handler) view(c echo.Context, h handoff.Handoff, by handoff.Browser) (t
 		if err != nil {
 			return v, err
 		}
-		v.DeepLinkURL = templ.SafeURL(d.Public.String() + "/c/" + string(h.Partner) + "/" + code.Reveal())
+		v.DeepLinkURL = templ.SafeURL(d.Hosts.Public + "/c/" + string(h.Partner) + "/" + code.Reveal())
 	}
 	if st.Screen == templates.ScreenAway {
 		v.Refresh = 5
@@ -414,5 +414,5 @@ func (d *Handler) picture(c echo.Context, encode func(string) (qr.Code, error)) 
 
 // typedAddress is where a typed code goes, as people read it.
 func (d *Handler) typedAddress(p handoff.PartnerID) string {
-	return strings.TrimPrefix(strings.TrimPrefix(d.Public.String(), "https://"), "http://") + "/t/" + string(p)
+	return strings.TrimPrefix(strings.TrimPrefix(d.Hosts.Public, "https://"), "http://") + "/t/" + string(p)
 }

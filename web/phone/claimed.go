@@ -129,7 +129,7 @@ func (p *Handler) ready(page templates.Page, live templates.Live, got handoff.Ph
 		return r
 	}
 	// Without the app, Android comes back to this page.
-	fallback := p.Public.String() + live.Base
+	fallback := p.Hosts.Public + live.Base
 	link := applink.Launch(by, app, p.Hosts.PickupURL(h.Partner, got.Pickup), fallback)
 	r.Way = wayOf(link.Help)
 	if page.AppBanner != "" {

@@ -186,7 +186,7 @@ const problemPath = "/docs/errors/"
 func (s *Site) sendProblem(c echo.Context, e *handoff.Error, o outcome) error {
 	code := PublicCode(e.Code)
 	p := problem{
-		Type: s.Public.String() + problemPath + string(code), Title: o.title, Status: o.status, Detail: e.Detail,
+		Type: s.Hosts.Public + problemPath + string(code), Title: o.title, Status: o.status, Detail: e.Detail,
 		Instance: reqctx.ID(c.Request().Context()), Code: code, Reason: e.Reason,
 	}
 	if code == handoff.CodeInternal {

@@ -27,7 +27,7 @@ func (s *Site) policy(frameAncestors string) string {
 func (s *Site) policyWith(frameAncestors, style string, scripts ...string) string {
 	allowed := []string{"script-src"}
 	for _, name := range scripts {
-		allowed = append(allowed, s.Public.Scheme+"://"+s.Public.Host+s.Assets.URL(name))
+		allowed = append(allowed, s.Hosts.Public+s.assets.URL(name))
 	}
 	return strings.Join([]string{
 		"default-src 'none'", strings.Join(allowed, " "),
@@ -58,7 +58,7 @@ func (s *Site) setPageHeaders(h http.Header, policy string) {
 // OnlyOverTLS tells browsers to come by https only, with every answer of ours.
 func (s *Site) OnlyOverTLS(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if s.Public.Scheme == "https" {
+		if s.public.Scheme == "https" {
 			c.Response().Header().Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 		}
 		return next(c)

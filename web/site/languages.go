@@ -51,7 +51,7 @@ func (s *Site) chosen(c echo.Context) (i18n.Lang, bool) {
 		return "", false
 	}
 	from, err := url.Parse(referer)
-	if err != nil || from.Host != s.Public.Host {
+	if err != nil || from.Host != s.public.Host {
 		return "", false
 	}
 	return s.catalog.Has(from.Query().Get(langParam))

@@ -98,7 +98,7 @@ func (s *Site) RecoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 // and nothing should be cached under it.
 func (s *Site) KnownHosts(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if h := strings.ToLower(c.Request().Host); h != s.Public.Host && h != s.Link.Host {
+		if h := strings.ToLower(c.Request().Host); h != s.public.Host && h != s.link.Host {
 			if strings.HasPrefix(c.Request().URL.Path, "/v1/") {
 				c.Set(apiKey, true)
 			}
@@ -111,17 +111,23 @@ func (s *Site) KnownHosts(next echo.HandlerFunc) echo.HandlerFunc {
 // PublicHost answers on the public host only.
 func (s *Site) PublicHost(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if strings.ToLower(c.Request().Host) != s.Public.Host {
+		if strings.ToLower(c.Request().Host) != s.public.Host {
 			return handoff.Errorf(handoff.CodeNotFound, "no such path")
 		}
 		return next(c)
 	}
 }
 
+// OnLinkHost reports whether a request came to the link host, which may be the public
+// one too.
+func (s *Site) OnLinkHost(c echo.Context) bool {
+	return strings.ToLower(c.Request().Host) == s.link.Host
+}
+
 // LinkHost answers on the link host only.
 func (s *Site) LinkHost(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if strings.ToLower(c.Request().Host) != s.Link.Host {
+		if !s.OnLinkHost(c) {
 			return handoff.Errorf(handoff.CodeNotFound, "no such path")
 		}
 		return next(c)
@@ -135,7 +141,7 @@ const ViaParam = "via"
 // the link, to the same path on the public one. It looks nothing up.
 func (s *Site) SendToPublic(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if strings.ToLower(c.Request().Host) == s.Public.Host {
+		if strings.ToLower(c.Request().Host) == s.public.Host {
 			return next(c)
 		}
 		to := *c.Request().URL
@@ -144,7 +150,7 @@ func (s *Site) SendToPublic(next echo.HandlerFunc) echo.HandlerFunc {
 			q.Set(ViaParam, via)
 			to.RawQuery = q.Encode()
 		}
-		return c.Redirect(http.StatusFound, s.Public.Scheme+"://"+s.Public.Host+to.RequestURI())
+		return c.Redirect(http.StatusFound, s.Hosts.Public+to.RequestURI())
 	}
 }
 

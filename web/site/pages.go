@@ -82,7 +82,7 @@ func (s *Site) PageBy(c echo.Context, owner *partner.Partner) templates.Page {
 
 func (s *Site) pageAssets() templates.Assets {
 	asset := func(name string) templates.Asset {
-		return templates.Asset{URL: s.Assets.URL(name), Integrity: s.Assets.Integrity(name)}
+		return templates.Asset{URL: s.assets.URL(name), Integrity: s.assets.Integrity(name)}
 	}
 	css := asset("css/app.css")
 	css.Body = s.sheet

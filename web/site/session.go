@@ -24,8 +24,8 @@ type Cookies struct {
 const cookieLasts = handoff.MaxExpiresIn
 
 // NewCookies returns the cookies of phones; secure, where the portal is on https.
-func NewCookies(secure bool) *Cookies {
-	name := "handoff-phone"
+func (s *Site) NewCookies() *Cookies {
+	name, secure := "handoff-phone", s.public.Scheme == "https"
 	if secure {
 		name = "__Host-" + name
 	}
@@ -35,8 +35,8 @@ func NewCookies(secure bool) *Cookies {
 }
 
 // Owner returns the id of this browser, giving it one first if it has none.
-func (p *Cookies) Owner(c echo.Context) (handoff.Secret, error) {
-	session, err := p.store.Get(c.Request(), p.name)
+func (k *Cookies) Owner(c echo.Context) (handoff.Secret, error) {
+	session, err := k.store.Get(c.Request(), k.name)
 	if err != nil {
 		return "", err
 	}
@@ -49,18 +49,18 @@ func (p *Cookies) Owner(c echo.Context) (handoff.Secret, error) {
 	return handoff.Secret(session.ID), nil
 }
 
-// Coming returns the id of this browser, or the one that owner will give it.
-func (p *Cookies) Coming(c echo.Context) (handoff.Secret, error) {
-	session, err := p.store.Get(c.Request(), p.name)
+// Coming returns the id of this browser, or the one that Owner would give it.
+func (k *Cookies) Coming(c echo.Context) (handoff.Secret, error) {
+	session, err := k.store.Get(c.Request(), k.name)
 	if err != nil {
 		return "", err
 	}
 	return handoff.Secret(session.ID), nil
 }
 
-// Known returns the id of this browser, or an empty one.
-func (p *Cookies) Known(c echo.Context) handoff.Secret {
-	session, err := p.store.Get(c.Request(), p.name)
+// Known returns the id that this browser came with, or an empty one.
+func (k *Cookies) Known(c echo.Context) handoff.Secret {
+	session, err := k.store.Get(c.Request(), k.name)
 	if err != nil || session.IsNew {
 		return ""
 	}

@@ -45,14 +45,14 @@ type Site struct {
 	Handoffs *handoff.Service
 	Partners *partner.Directory
 	Hosts    applink.Hosts
-	Public   *url.URL
-	Link     *url.URL
 	Limiter  Limiter
 	Streams  *limit.Streams
 	Address  echo.IPExtractor // finds who is asking
 	Log      *slog.Logger
-	Assets   *static.Assets
 
+	public   *url.URL
+	link     *url.URL
+	assets   *static.Assets
 	catalog  *i18n.Catalog
 	menus    map[i18n.Lang][]templates.Language // never written to
 	sheet    string                             // css/app.css, which stands in the pages
@@ -78,9 +78,9 @@ const (
 // New returns what the audiences share.
 func New(c Config) *Site {
 	s := &Site{
-		Handoffs: c.Handoffs, Partners: c.Partners, Hosts: applink.Hosts{Link: c.Link.String(), Public: c.Public.String()}, Public: c.Public, Link: c.Link,
+		Handoffs: c.Handoffs, Partners: c.Partners, Hosts: applink.Hosts{Link: c.Link.String(), Public: c.Public.String()}, public: c.Public, link: c.Link,
 		Limiter: c.Limiter, Streams: c.Streams, Address: clientAddress(c.TrustedProxies), Log: c.Log,
-		catalog: c.Catalog, menus: menus(c.Catalog), Assets: c.Assets, sheet: string(c.Assets.Body("css/app.css")), brands: c.Brands,
+		catalog: c.Catalog, menus: menus(c.Catalog), assets: c.Assets, sheet: string(c.Assets.Body("css/app.css")), brands: c.Brands,
 		country: countryOf(c.TrustedProxies, c.CountryHeader), demo: c.Demo, observe: c.Observe,
 		policies: recent.New[string, string](remembered), coloured: recent.New[coloured, string](remembered),
 		browsers: recent.New[agent, handoff.Browser](remembered), matched: recent.New[wanted, i18n.Lang](remembered),
