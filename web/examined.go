@@ -99,7 +99,7 @@ func namedBefore(r *http.Request, address string) int {
 func (d *doctor) examineStream(c echo.Context) error {
 	release, ok := d.Streams.Open("doctor", d.Network(c))
 	if !ok {
-		return site.NoStream(c)
+		return viewers.NoPlace(c)
 	}
 	defer release()
 	w, err := viewers.Start(c)

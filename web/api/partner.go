@@ -293,13 +293,11 @@ func (a *Partner) wire(h handoff.Handoff) (wireHandoff, error) {
 // every answer what it has left; it comes after authenticate.
 func (a *Partner) limitCreates(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		ok, after, left, err := a.Limiter.Take(c.Request().Context(), limit.CreatesPerPartner, string(caller(c).ID))
-		if err != nil {
-			a.Uncounted(c, limit.CreatesPerPartner, err)
-			return next(c)
+		left, err := a.Within(c, limit.CreatesPerPartner, string(caller(c).ID))
+		if left != (limit.Quota{}) {
+			tellQuota(c.Response().Header(), limit.CreatesPerPartner, left)
 		}
-		tellQuota(c.Response().Header(), limit.CreatesPerPartner, left)
-		if err := site.Beyond(limit.CreatesPerPartner, ok, after); err != nil {
+		if err != nil {
 			return err
 		}
 		return next(c)
@@ -316,5 +314,5 @@ func tellQuota(h http.Header, kind limit.Kind, q limit.Quota) {
 		policy += fmt.Sprintf(";w=%d", q.Rate.Per/time.Second)
 	}
 	h.Set("RateLimit-Policy", policy)
-	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%s", kind, q.Left, site.RetrySeconds(q.Full)))
+	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%s", kind, q.Left, site.WholeSeconds(q.Full)))
 }

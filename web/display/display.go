@@ -237,14 +237,13 @@ func (d *Handler) content(h handoff.Handoff) (string, error) {
 func (d *Handler) show(c echo.Context) error {
 	by := d.Visitor(c)
 	h, err := d.Handoffs.Display(c.Request().Context(), displayKey(c), by, d.SeenFrom(c))
-	if err != nil && (h.ID == "" || site.PublicCode(handoff.CodeOf(err)) != handoff.CodePlatformUnavailable) {
+	if err != nil && (h.ID == "" || !site.Away(err)) {
 		return err
 	}
 	status := http.StatusOK
 	if err != nil {
-		d.LogUnavailable(c, h, err)
+		d.NoteAway(c, h, err)
 		status = http.StatusServiceUnavailable
-		site.RetryAfter(c, site.Classified(err))
 	}
 	if err := d.AllowFrame(c, h.Terms.ParentOrigin); err != nil {
 		return err

@@ -39,7 +39,7 @@ func (d *Handler) displayState(lang i18n.Lang, h handoff.Handoff) (viewers.State
 // status serves GET /h/:key/status.
 func (d *Handler) status(c echo.Context) error {
 	h, err := d.Handoffs.Display(c.Request().Context(), displayKey(c), d.Visitor(c), d.SeenFrom(c))
-	if err != nil && (h.ID == "" || site.PublicCode(handoff.CodeOf(err)) != handoff.CodePlatformUnavailable) {
+	if err != nil && (h.ID == "" || !site.Away(err)) {
 		return err
 	}
 	if err := d.Handoffs.Watch(c.Request().Context(), h); err != nil {
@@ -56,7 +56,7 @@ func (d *Handler) status(c echo.Context) error {
 func (d *Handler) follow(c echo.Context) error {
 	key, by, from := displayKey(c), d.Visitor(c), d.SeenFrom(c)
 	h, err := d.Handoffs.Display(c.Request().Context(), key, by, from)
-	if err != nil && (h.ID == "" || site.PublicCode(handoff.CodeOf(err)) != handoff.CodePlatformUnavailable) {
+	if err != nil && (h.ID == "" || !site.Away(err)) {
 		return err
 	}
 	var keep func(context.Context) (handoff.Handoff, error)

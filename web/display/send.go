@@ -47,7 +47,7 @@ func (d *Handler) sendMessage(c echo.Context, r handoff.Route) error {
 		return err
 	}
 	if after := d.tooMany(c, h, to); after > 0 {
-		c.Response().Header().Set("Retry-After", site.RetrySeconds(after))
+		c.Response().Header().Set("Retry-After", site.WholeSeconds(after))
 		// In whole minutes: nobody is told to come a few seconds too soon.
 		return d.notSent(c, h, r, http.StatusTooManyRequests, p.T.T("other.send_wait", "time", p.T.Span((after+time.Minute-1).Truncate(time.Minute))))
 	}

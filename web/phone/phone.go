@@ -212,9 +212,8 @@ func (p *Handler) refused(c echo.Context, h handoff.Handoff, err error) error {
 		n.Notice = templates.NoticeStopped
 	case e.Code == handoff.CodeDeviceNotAllowed:
 		return p.wrongDevice(c, h, "")
-	case site.PublicCode(e.Code) == handoff.CodePlatformUnavailable:
-		p.LogUnavailable(c, h, err)
-		site.RetryAfter(c, e)
+	case site.Away(e):
+		p.NoteAway(c, h, err)
 		n.Notice, n.RetryURL = templates.NoticeAway, templ.SafeURL(c.Request().URL.EscapedPath())
 		n.Refresh = 5
 	case e.Code == handoff.CodeGone && !h.Status.Ended() && (e.Reason == handoff.ReasonReplaced || e.Reason == handoff.ReasonReleased):

@@ -55,7 +55,7 @@ func (p *Handler) typed(c echo.Context) error {
 		return site.Render(c, http.StatusNotFound, templates.TypedPage(t))
 	case e.Code == handoff.CodeRateLimited:
 		t.Wait = true
-		site.RetryAfter(c, e)
+		site.SetRetryAfter(c, e)
 		return site.Render(c, http.StatusTooManyRequests, templates.TypedPage(t))
 	}
 	return err

@@ -68,8 +68,14 @@ func outcomeOf(code handoff.Code) outcome {
 // StatusOf is how a failure of this code is answered.
 func StatusOf(code handoff.Code) int { return outcomeOf(code).status }
 
-// PublicCode is the code of the contract for one of ours.
-func PublicCode(code handoff.Code) handoff.Code {
+// Away reports whether err is that the platform, or the store, does not answer: a page
+// keeps its place then, and tries again by itself.
+func Away(err error) bool {
+	return err != nil && publicCode(handoff.CodeOf(err)) == handoff.CodePlatformUnavailable
+}
+
+// publicCode is the code of the contract for one of ours.
+func publicCode(code handoff.Code) handoff.Code {
 	switch code {
 	case handoff.CodeUnknownJourney:
 		return handoff.CodeInvalid
@@ -141,12 +147,12 @@ func (s *Site) AnswerError(err error, c echo.Context) {
 	o := outcomeOf(e.Code)
 	if o.status >= http.StatusInternalServerError {
 		level := slog.LevelError
-		if PublicCode(e.Code) == handoff.CodePlatformUnavailable {
+		if Away(e) {
 			level = slog.LevelWarn
 		}
 		s.Log.LogAttrs(ctx, level, "request_failed", slog.String("route", c.Path()), slog.String("code", string(e.Code)), slog.Any("error", err))
 	}
-	RetryAfter(c, e)
+	SetRetryAfter(c, e)
 	if !isAPI(c) && c.Response().Header().Get("Content-Security-Policy") == "" { // before a group's own headers
 		maps.Copy(c.Response().Header(), s.forPages)
 	}
@@ -164,11 +170,11 @@ func (s *Site) AnswerError(err error, c echo.Context) {
 	}
 }
 
-// RetryAfter says when to try again, in whole seconds.
-func RetryAfter(c echo.Context, e *handoff.Error) {
+// SetRetryAfter says when to try again what failed, where the contract promises that.
+func SetRetryAfter(c echo.Context, e *handoff.Error) {
 	after := e.RetryAfter
 	if after <= 0 {
-		switch PublicCode(e.Code) { //nolint:exhaustive // the two codes that promise the header
+		switch publicCode(e.Code) { //nolint:exhaustive // the two codes that promise the header
 		case handoff.CodePlatformUnavailable:
 			after = 5 * time.Second
 		case handoff.CodeRateLimited:
@@ -177,14 +183,14 @@ func RetryAfter(c echo.Context, e *handoff.Error) {
 			return
 		}
 	}
-	c.Response().Header().Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
+	c.Response().Header().Set("Retry-After", WholeSeconds(after))
 }
 
 // problemPath is where the documentation has a page for each code.
 const problemPath = "/docs/errors/"
 
 func (s *Site) sendProblem(c echo.Context, e *handoff.Error, o outcome) error {
-	code := PublicCode(e.Code)
+	code := publicCode(e.Code)
 	p := problem{
 		Type: s.Hosts.Public + problemPath + string(code), Title: o.title, Status: o.status, Detail: e.Detail,
 		Instance: reqctx.ID(c.Request().Context()), Code: code, Reason: e.Reason,
@@ -203,7 +209,7 @@ func (s *Site) sendProblem(c echo.Context, e *handoff.Error, o outcome) error {
 	return WriteJSON(c, o.status, p)
 }
 
-// RetrySeconds is d in whole seconds, rounded up.
-func RetrySeconds(d time.Duration) string {
+// WholeSeconds is d in seconds, rounded up, as headers have it.
+func WholeSeconds(d time.Duration) string {
 	return strconv.Itoa(int((d + time.Second - 1) / time.Second))
 }

@@ -98,30 +98,21 @@ func (s *Site) SeenFrom(c echo.Context) handoff.Secret {
 	return handoff.Secret(s.Network(c))
 }
 
-// within counts one of kind for key. Beyond the limit it is CodeRateLimited. If
-// nobody can count, nobody is refused.
-func (s *Site) within(c echo.Context, kind limit.Kind, key string) error {
-	ok, after, err := s.Limiter.Allow(c.Request().Context(), kind, key)
-	if err != nil {
-		s.Uncounted(c, kind, err)
-		return nil
+// Within counts one of kind for key, and tells what key has left of it. Beyond the
+// limit it is CodeRateLimited. If nobody can count, nobody is refused, and what is
+// left is the zero Quota.
+func (s *Site) Within(c echo.Context, kind limit.Kind, key string) (left limit.Quota, err error) {
+	ok, after, left, err := s.Limiter.Take(c.Request().Context(), kind, key)
+	switch {
+	case err != nil:
+		s.Log.ErrorContext(c.Request().Context(), "limit_failed", "route", c.Path(), "limit", string(kind), "error", err)
+		return limit.Quota{}, nil
+	case !ok:
+		e := handoff.Errorf(handoff.CodeRateLimited, "beyond the limit %s", kind)
+		e.RetryAfter = after
+		return left, e
 	}
-	return Beyond(kind, ok, after)
-}
-
-// Uncounted notes what nobody could count.
-func (s *Site) Uncounted(c echo.Context, kind limit.Kind, err error) {
-	s.Log.ErrorContext(c.Request().Context(), "limit_failed", "route", c.Path(), "limit", string(kind), "error", err)
-}
-
-// Beyond is the failure of what is not within a limit.
-func Beyond(kind limit.Kind, ok bool, after time.Duration) error {
-	if ok {
-		return nil
-	}
-	e := handoff.Errorf(handoff.CodeRateLimited, "beyond the limit %s", kind)
-	e.RetryAfter = after
-	return e
+	return left, nil
 }
 
 // LimitPages bounds what browsers ask for: pages and forms by their network. What
@@ -135,7 +126,7 @@ func (s *Site) LimitPages(next echo.HandlerFunc) echo.HandlerFunc {
 			hash := handoff.HashOf(handoff.Secret(c.ParamValues()[0]))
 			kind, key = limit.UpkeepPerPage, hex.EncodeToString(hash[:])
 		}
-		if err := s.within(c, kind, key); err != nil {
+		if _, err := s.Within(c, kind, key); err != nil {
 			return err
 		}
 		return next(c)
@@ -145,7 +136,7 @@ func (s *Site) LimitPages(next echo.HandlerFunc) echo.HandlerFunc {
 // LimitClaims bounds the attempts to claim, by their network.
 func (s *Site) LimitClaims(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if err := s.within(c, limit.ClaimsPerNetwork, s.Network(c)); err != nil {
+		if _, err := s.Within(c, limit.ClaimsPerNetwork, s.Network(c)); err != nil {
 			return err
 		}
 		return next(c)
@@ -171,19 +162,8 @@ func (s *Site) LimitUnknown(next echo.HandlerFunc) echo.HandlerFunc {
 // guesses. A guesser gains nothing by it: of 2^128 there is nothing to be found,
 // and typed codes, which are shorter, have a budget of their own.
 func (s *Site) Unknown(c echo.Context) error {
-	if err := s.within(c, limit.UnknownPerNetwork, s.Network(c)); err != nil {
+	if _, err := s.Within(c, limit.UnknownPerNetwork, s.Network(c)); err != nil {
 		return err
 	}
 	return handoff.Errorf(handoff.CodeNotFound, "there is no such thing, or not any more")
-}
-
-// streamRetry is what a page without a stream is told; meanwhile it polls.
-const streamRetry = 30 * time.Second
-
-// NoStream answers a stream beyond the limits: nobody reads a page here.
-func NoStream(c echo.Context) error {
-	h := c.Response().Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Retry-After", RetrySeconds(streamRetry))
-	return c.NoContent(http.StatusServiceUnavailable)
 }

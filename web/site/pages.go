@@ -161,7 +161,7 @@ func target(scope []handoff.Scope) i18n.Target {
 // foreign gets one page, whatever the path.
 func (s *Site) sendErrorPage(c echo.Context, e *handoff.Error, o outcome) error {
 	p := s.Page(c)
-	if PublicCode(e.Code) == handoff.CodePlatformUnavailable {
+	if Away(e) {
 		p.Refresh = 5
 	}
 	if o.status == http.StatusMisdirectedRequest {

@@ -32,7 +32,9 @@ func Device(b handoff.Browser) templates.Device {
 	return templates.Device{Class: string(b.Class), OS: b.OS, Browser: b.Name, Country: b.Country}
 }
 
-// LogUnavailable notes an upstream failure that a person is told of by a page.
-func (s *Site) LogUnavailable(c echo.Context, h handoff.Handoff, err error) {
+// NoteAway logs a failure that is Away, of which a person is told by a page, and says
+// when to come again.
+func (s *Site) NoteAway(c echo.Context, h handoff.Handoff, err error) {
+	SetRetryAfter(c, Classified(err))
 	s.Log.WarnContext(c.Request().Context(), "platform_unavailable", "route", c.Path(), "handoff", h.ID, "error", err)
 }

@@ -37,7 +37,7 @@ func (a *Viewers) Stream(c echo.Context, h handoff.Handoff, p Page, keep func(co
 	}
 	release, ok := a.site.Streams.Open(string(h.ID), a.site.Network(c))
 	if !ok {
-		return site.NoStream(c)
+		return NoPlace(c)
 	}
 	v := &viewer{page: p, keep: keep, release: release}
 	v.topic = a.join(h.ID)
@@ -119,6 +119,17 @@ func (q queue) Send(b []byte) bool {
 
 // Close implements outlet.
 func (q queue) Close() { close(q) }
+
+// comeAgain is when a page without a stream is to ask for one; meanwhile it polls.
+const comeAgain = 30 * time.Second
+
+// NoPlace answers a stream beyond the limits: nobody reads a page here.
+func NoPlace(c echo.Context) error {
+	h := c.Response().Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Retry-After", site.WholeSeconds(comeAgain))
+	return c.NoContent(http.StatusServiceUnavailable)
+}
 
 // Start begins the answer of a stream.
 func Start(c echo.Context) (*Writer, error) {
