@@ -106,7 +106,7 @@ func (a *App) claim(c echo.Context) error {
 	err = a.Guess(c, p, handoff.Secret(code), func() (bool, error) {
 		var err error
 		got, err = a.Handoffs.ClaimForApp(c.Request().Context(), handoff.AppTap{
-			Partner: p, Code: handoff.Secret(code), Opened: openedIn(r.Code), Challenge: r.CodeChallenge, Browser: by, Network: a.SeenFrom(c), Risk: a.Risky(c, p),
+			Partner: p, Code: handoff.Secret(code), Opened: openedIn(r.Code), Challenge: r.CodeChallenge, Browser: by, Network: a.SeenFrom(c), Risk: a.BeingGuessed(c, p),
 			Device: handoff.DeviceInfo{ID: r.DeviceInfo.DeviceID, Name: r.DeviceInfo.DeviceName, Type: r.DeviceInfo.DeviceType},
 		})
 		return err == nil || handoff.CodeOf(err) != handoff.CodeNotFound, err

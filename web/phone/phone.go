@@ -38,9 +38,9 @@ func New(s *site.Site, v *viewers.Viewers, c *site.Cookies) *Handler {
 // handoff doctor, as on the display.
 func (p *Handler) Mount(g, display *echo.Group, examined echo.MiddlewareFunc) {
 	look := []string{"GET", "HEAD"} // programs that examine links begin with HEAD
-	g.Match(look, "/c/:partner/:code", p.land, p.SendToPublic, p.Guesses)
-	g.POST("/c/:partner/:code", p.claim, p.PublicHost, p.LimitClaims, p.Guesses)
-	g.POST("/c/:partner/:code/reject", p.reject, p.PublicHost, p.Guesses)
+	g.Match(look, "/c/:partner/:code", p.land, p.SendToPublic, p.countGuesses)
+	g.POST("/c/:partner/:code", p.claim, p.PublicHost, p.LimitClaims, p.countGuesses)
+	g.POST("/c/:partner/:code/reject", p.reject, p.PublicHost, p.countGuesses)
 	g.GET("/t/:partner", p.askCode, p.PublicHost)
 	g.POST("/t/:partner", p.typed, p.PublicHost)
 	g.GET("/r/:response", p.returned, p.PublicHost)
@@ -284,7 +284,7 @@ func (p *Handler) tap(c echo.Context) (handoff.Tap, error) {
 		Partner: handoff.PartnerID(c.Param("partner")), Code: handoff.Secret(c.Param("code")),
 		Opened: c.Request().PostFormValue("opened"), Attempt: handoff.Secret(c.Request().PostFormValue("attempt")),
 		Visitor: handoff.Visitor{Owner: owner, Browser: by, Network: p.SeenFrom(c)}, Device: deviceInfo(owner, by),
-		Risk: p.Risky(c, handoff.PartnerID(c.Param("partner"))), Instead: c.Request().PostFormValue("instead") == "1",
+		Risk: p.BeingGuessed(c, handoff.PartnerID(c.Param("partner"))), Instead: c.Request().PostFormValue("instead") == "1",
 		Again: c.Request().PostFormValue("again") == "1",
 	}, nil
 }

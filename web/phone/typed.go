@@ -61,6 +61,18 @@ func (p *Handler) typed(c echo.Context) error {
 	return err
 }
 
+// countGuesses counts the typed codes among the links of a landing.
+func (p *Handler) countGuesses(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		return p.Guess(c, handoff.PartnerID(c.Param("partner")), handoff.Secret(c.Param("code")), func() (bool, error) {
+			err := next(c)
+			code := handoff.CodeOf(err) // of a code that is none, it may be that of Unknown beyond its limit
+			missing := code == handoff.CodeNotFound || code == handoff.CodeRateLimited || c.Response().Status == http.StatusNotFound
+			return !missing, err
+		})
+	}
+}
+
 // returned serves GET /r/:response, where an app on this very device returns to.
 func (p *Handler) returned(c echo.Context) error {
 	h, key, err := p.Handoffs.Returned(c.Request().Context(), handoff.Secret(c.Param("response")), p.cookies.Known(c))

@@ -1,7 +1,6 @@
 package site
 
 import (
-	"net/http"
 	"slices"
 
 	"github.com/labstack/echo/v4"
@@ -17,7 +16,8 @@ const busyGuesses = 20
 // Guess tries a code that somebody sent. Ten digits can be guessed, so each that
 // is none costs its network and its partner one of the few they have: spent
 // before the look-up, or those who try at once would all find one left, and given
-// back if the code was good. Beyond the budget it is CodeRateLimited.
+// back if try found a code. Beyond the budget it is CodeRateLimited, and try is not
+// called; else it is what try returns.
 func (s *Site) Guess(c echo.Context, p handoff.PartnerID, code handoff.Secret, try func() (found bool, err error)) error {
 	if _, known := s.Partners.ByID(p); !known || !handoff.IsTyped(code) {
 		_, err := try()
@@ -57,20 +57,9 @@ func (s *Site) Guess(c echo.Context, p handoff.PartnerID, code handoff.Secret, t
 	return tried
 }
 
-// Guesses counts the typed codes among the links of a landing.
-func (s *Site) Guesses(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		return s.Guess(c, handoff.PartnerID(c.Param("partner")), handoff.Secret(c.Param("code")), func() (bool, error) {
-			err := next(c)
-			code := handoff.CodeOf(err) // of a code that is none, it may be that of Unknown beyond its limit
-			missing := code == handoff.CodeNotFound || code == handoff.CodeRateLimited || c.Response().Status == http.StatusNotFound
-			return !missing, err
-		})
-	}
-}
-
-// Risky reports whether somebody seems to be guessing codes of this partner's.
-func (s *Site) Risky(c echo.Context, p handoff.PartnerID) bool {
+// BeingGuessed reports whether somebody seems to be guessing codes of this partner's,
+// or nobody can tell.
+func (s *Site) BeingGuessed(c echo.Context, p handoff.PartnerID) bool {
 	left, err := s.Limiter.Left(c.Request().Context(), limit.TypedPerPartner, string(p))
 	return err != nil || left <= limit.FailuresPerPartner-busyGuesses
 }

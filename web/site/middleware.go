@@ -62,11 +62,12 @@ func (s *Site) LogRequests(next echo.HandlerFunc) echo.HandlerFunc {
 // takenKey marks a request whose connection was taken over.
 const takenKey = "taken"
 
-// Taken says of a request that its connection was taken over: it is not over when
-// its handler returns, and who took it has it logged.
-func Taken(c echo.Context) { c.Set(takenKey, true) }
+// MarkTaken says of a request that its connection was taken over: it is not over when
+// its handler returns, and who took it has it logged, by LogRequest.
+func MarkTaken(c echo.Context) { c.Set(takenKey, true) }
 
-// LogRequest tells of a request that has been answered.
+// LogRequest tells of a request that has been answered: its route's pattern, how long
+// that took, and the bytes of the answer.
 func (s *Site) LogRequest(ctx context.Context, method, route string, status int, took time.Duration, size int64) {
 	s.Log.LogAttrs(ctx, slog.LevelInfo, "request",
 		slog.String("method", method), slog.String("route", route), slog.Int("status", status),
@@ -191,8 +192,7 @@ func BrowsersOnly(next echo.HandlerFunc) echo.HandlerFunc {
 		r := c.Request()
 		for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
 			if v := strings.ToLower(r.Header.Get(name)); strings.Contains(v, "prefetch") || strings.Contains(v, "preview") || strings.Contains(v, "prerender") {
-				e := handoff.Errorf(handoff.CodePlatformUnavailable, "not for a preview")
-				return e
+				return handoff.Errorf(handoff.CodePlatformUnavailable, "not for a preview")
 			}
 		}
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {

@@ -18,7 +18,7 @@ import (
 
 type connKey struct{}
 
-// WithConn lets a stream find its connection.
+// WithConn is the ConnContext of an http.Server by which a stream finds its connection.
 func WithConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
@@ -29,7 +29,9 @@ func WithConn(ctx context.Context, c net.Conn) context.Context {
 // gets 204, which tells browsers not to come again.
 //
 // From the first state on, the stream belongs to its topic, and where its connection
-// can be taken over the handler returns.
+// can be taken over the handler returns. While it is open, keep is called every 5 s,
+// and what it returns is told; nil: there is nothing to be done for this page. An error
+// is of what failed before the first byte.
 func (a *Viewers) Stream(c echo.Context, h handoff.Handoff, p Page, keep func(context.Context) (handoff.Handoff, error)) error {
 	began, ctx := time.Now(), c.Request().Context()
 	if last, err := strconv.Atoi(c.Request().Header.Get("Last-Event-ID")); err == nil && h.Status.Ended() && last >= h.Seq {
@@ -63,7 +65,7 @@ func (a *Viewers) Stream(c echo.Context, h handoff.Handoff, p Page, keep func(co
 	}
 	if conn := a.takeOver(c, w); conn != nil {
 		taken = true
-		site.Taken(c)
+		site.MarkTaken(c)
 		v.out = conn
 		v.taken = &taking{conn: conn, before: c.Response().Size, began: began, route: c.Path(), request: strings.Clone(reqctx.ID(ctx)), trace: reqctx.Trace(ctx)}
 		v.topic.add(ctx, v, h)
@@ -80,7 +82,7 @@ func (a *Viewers) Stream(c echo.Context, h handoff.Handoff, p Page, keep func(co
 
 // takeOver has the connection of a stream kept, after all that was written; nil: it
 // stays with net/http. That is so of HTTP/2, of TLS, whose connections have more to
-// them than a file descriptor, and where the server was not set up by NewServer.
+// them than a file descriptor, and where the server has no WithConn.
 func (a *Viewers) takeOver(c echo.Context, w *Writer) *stream.Conn {
 	inner, ok := c.Request().Context().Value(connKey{}).(net.Conn)
 	if !ok || a.poller == nil || c.Request().ProtoMajor != 1 {
