@@ -21,8 +21,8 @@ import (
 // that has read its event sooner has seen that nobody between holds events back.
 const examinedStream = 4 * time.Second
 
-// doctor answers handoff doctor.
-type doctor struct {
+// examiner answers handoff doctor.
+type examiner struct {
 	*site.Site
 	examines func(key string) (parent string, ok bool)
 }
@@ -55,7 +55,7 @@ const (
 // display's or a claim's. So it meets the rules that a proxy has for these very
 // paths; there is no handoff behind it, and nothing changes. The key names the
 // origin whose frame the answer is to allow, as a display's terms do.
-func (d *doctor) examined(next echo.HandlerFunc) echo.HandlerFunc {
+func (d *examiner) examined(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		parent, ok := d.examines(c.ParamValues()[0])
 		if !ok {
@@ -96,7 +96,7 @@ func namedBefore(r *http.Request, address string) int {
 }
 
 // examineStream sends one event at once, and nothing more until its time is over.
-func (d *doctor) examineStream(c echo.Context) error {
+func (d *examiner) examineStream(c echo.Context) error {
 	release, ok := d.Streams.Open("doctor", d.Network(c))
 	if !ok {
 		return viewers.NoPlace(c)

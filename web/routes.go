@@ -28,7 +28,7 @@ type parts struct {
 func addRoutes(e *echo.Echo, s *site.Site, c Config, p parts) {
 	streams := viewers.New(s, c.Changes, c.Poller, c.Heartbeat)
 	cookies := s.NewCookies()
-	examiner := &doctor{Site: s, examines: c.Examines}
+	doctor := &examiner{Site: s, examines: c.Examines}
 	known := &wellKnown{Site: s, association: p.association}
 	told := &reports{Site: s}
 
@@ -36,19 +36,19 @@ func addRoutes(e *echo.Echo, s *site.Site, c Config, p parts) {
 	e.Use(s.LogRequests, s.RecoverPanics, s.KnownHosts)
 
 	// Partner API: JSON in, JSON or problem+json out.
-	api.NewPartner(s, c.Records, c.Messenger, c.Frame).Mount(e.Group("/v1", site.AnswersJSON, middleware.BodyLimit("64KiB"), s.PublicHost))
+	api.ForPartners(s, c.Records, c.Messenger, c.Frame).Mount(e.Group("/v1", site.AnswersJSON, middleware.BodyLimit("64KiB"), s.PublicHost))
 
 	// App API: the same, without a key, on both hosts.
-	api.NewApp(s).Mount(e.Group("/v1", site.AnswersJSON, middleware.BodyLimit("64KiB"), s.LimitUnknown))
+	api.ForApps(s).Mount(e.Group("/v1", site.AnswersJSON, middleware.BodyLimit("64KiB"), s.LimitUnknown))
 
 	// The display, framed by its partner's page or top level.
 	framable := e.Group("/h/:key", s.PublicHost, site.BrowsersOnly, middleware.BodyLimit("16KiB"), s.PageHeaders, s.LimitPages, site.WholeForm, s.LimitUnknown)
-	display.New(s, streams, cookies, c.Messenger).Mount(framable, examiner.examined)
+	display.New(s, streams, cookies, c.Messenger).Mount(framable, doctor.examined)
 
 	// The phone's pages, never framed. On the link host, only what an app claims
 	// is answered, by sending a browser to the public one.
 	own := e.Group("", site.BrowsersOnly, middleware.BodyLimit("16KiB"), s.PageHeaders, s.LimitPages, site.NotFramed, site.WholeForm, s.LimitUnknown)
-	phone.New(s, streams, cookies).Mount(own, framable, examiner.examined)
+	phone.New(s, streams, cookies).Mount(own, framable, doctor.examined)
 
 	// The guide for those who integrate, which has a script of its own.
 	p.docs.Mount(e.Group("/docs", s.PublicHost, site.BrowsersOnly, s.HeadersFor(guide.Script), s.LimitPages, site.NotFramed))

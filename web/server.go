@@ -35,17 +35,16 @@ type Limiter = site.Limiter
 // Messenger sends links to people.
 type Messenger = site.Messenger
 
-// Config is what the server needs; every field is required but Demo, Examines,
-// Heartbeat, Messenger, TrustedProxies, Poller, Observe and Trace.
+// Config is what the server needs. What may be left out says what that means.
 type Config struct {
 	Handoffs *handoff.Service
 	Records  api.Records
 	Partners *partner.Directory
 	Changes  viewers.Changes
 	Catalog  *i18n.Catalog
-	Public   string // public_url: scheme, host and port, no slash at the end
-	Link     string // link_url, or the same
-	Frame    time.Duration
+	Public   string        // public_url: scheme, host and port, no slash at the end
+	Link     string        // link_url, or the same
+	Frame    time.Duration // how often a display's code changes; 0: never
 	Limiter  Limiter
 	Streams  *limit.Streams // those of this process
 	// Heartbeat is how often a stream says that it is there. Default: every 15 s.

@@ -20,10 +20,10 @@ type App struct {
 	*site.Site
 }
 
-// NewApp returns the app API.
-func NewApp(s *site.Site) *App { return &App{s} }
+// ForApps returns the API of partners' apps.
+func ForApps(s *site.Site) *App { return &App{s} }
 
-// Mount adds the paths of the app API to g, which is /v1.
+// Mount adds its paths to g, which is /v1.
 func (a *App) Mount(g *echo.Group) {
 	g.POST("/claims", a.claim, a.LimitClaims)
 	g.POST("/claims/:claim/token", a.token)

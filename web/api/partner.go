@@ -34,13 +34,13 @@ type Partner struct {
 	document  []byte // of the API, with the addresses of this portal
 }
 
-// NewPartner returns the partner API. Without a messenger no contact is kept; frame
-// is how often a display's code changes.
-func NewPartner(s *site.Site, r Records, m site.Messenger, frame time.Duration) *Partner {
+// ForPartners returns the API of partners' backends. Without a messenger no contact is
+// kept; frame is how often a display's code changes, 0 never.
+func ForPartners(s *site.Site, r Records, m site.Messenger, frame time.Duration) *Partner {
 	return &Partner{Site: s, records: r, messenger: m, frame: frame, document: openapi.For(s.Hosts.Public, s.Hosts.Link)}
 }
 
-// Mount adds the paths of the partner API to g, which is /v1.
+// Mount adds its paths to g, which is /v1.
 func (a *Partner) Mount(g *echo.Group) {
 	g.POST("/handoffs", a.create, a.authenticate, a.limitCreates)
 	g.GET("/handoffs", a.list, a.authenticate)
