@@ -282,17 +282,25 @@ func TestTabletThatSaysMac(t *testing.T) {
 	s.phone = w.person(mac)
 	a := s.scan()
 	a.wantPage(t, http.StatusForbidden, "wrong-device")
-	on, err := a.url.Parse(a.link(t, "tablet"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.landing = s.phone.get(on.String())
+	s.landing = s.phone.tapLink(a, "tablet")
 	s.landing.wantPage(t, http.StatusOK, "landing")
+	s.phone.tapLink(s.phone.press(s.landing, "reject"), "back").wantPage(t, http.StatusOK, "landing")
 	s.tap().wantPage(t, http.StatusOK, "ready")
 	if d := w.get(s.made.ID).Device; d.Class != "tablet" || d.OS != "iPadOS" {
 		t.Errorf("device = %+v, want a tablet with iPadOS", d)
 	}
 	s.toApp()
+
+	// It stays one where another phone was faster.
+	late := w.begin()
+	late.open()
+	ipad := w.person(mac)
+	late.landing = ipad.tapLink(ipad.get(late.code()), "tablet")
+	late.phone.press(late.scan(), "continue").wantPage(t, http.StatusOK, "ready")
+	elsewhere := ipad.press(late.landing, "continue")
+	elsewhere.wantPage(t, http.StatusConflict, "landing")
+	ipad.press(elsewhere, "continue").wantPage(t, http.StatusOK, "number")
+
 	if got := w.person(desktop).get(w.freshCode()).link(t, "tablet"); got != "" {
 		t.Errorf("Windows is offered %q", got)
 	}

@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -89,18 +88,18 @@ func TestChoiceLastsThroughForms(t *testing.T) {
 	landing := s.phone.choose(s.scan(), "de")
 	ask := s.phone.press(landing, "reject")
 	ask.wantPage(t, http.StatusOK, "reject-ask")
-	s.phone.link(ask, "back").speaks(t, "de")
+	s.phone.tapLink(ask, "back").speaks(t, "de")
 	s.own = s.phone.press(landing, "continue")
 	ask = s.phone.press(s.own, "reject")
-	s.phone.link(ask, "back").speaks(t, "de")
+	s.phone.tapLink(ask, "back").speaks(t, "de")
 	s.phone.press(ask, "reject-sure").speaks(t, "de")
 }
 
-// link follows the link with this data-testid.
-func (p *person) link(a answer, testID string) answer {
+// tapLink follows the link with this data-testid.
+func (p *person) tapLink(a answer, testID string) answer {
 	p.t.Helper()
-	href, ok := a.page(p.t).Find(fmt.Sprintf("a[data-testid=%q]", testID)).Attr("href")
-	if !ok {
+	href := a.link(p.t, testID)
+	if href == "" {
 		p.t.Fatalf("%s has no link %q: %s", a.url.Path, testID, a.testID(p.t))
 	}
 	u, err := a.url.Parse(href)

@@ -281,3 +281,18 @@ func TestPagesWithoutScriptWatch(t *testing.T) {
 		})
 	}
 }
+
+// TestContinueTooLate: a button that is pressed too late leads to what the display
+// shows by then.
+func TestContinueTooLate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.begin()
+	s.desk = w.person(iPhone)
+	s.open()
+	s.scan()
+	s.tap()
+	s.desk.post(s.made.DisplayURL+"/continue", nil).wantPanel(t, http.StatusOK, "panel-connected")
+	s.desk.post(s.made.DisplayURL+"/cancel", nil)
+	s.desk.post(s.made.DisplayURL+"/continue", nil).wantPanel(t, http.StatusOK, "panel-cancelled")
+}

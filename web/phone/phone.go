@@ -92,7 +92,7 @@ func (p *Handler) land(c echo.Context) error {
 			return err
 		}
 	}
-	elsewhere := handoff.CodeOf(err) == handoff.CodeConflict && err != nil
+	elsewhere := handoff.CodeOf(err) == handoff.CodeConflict
 	if err != nil && !elsewhere {
 		return p.refused(c, l.Handoff, err)
 	}
@@ -114,24 +114,34 @@ func (p *Handler) land(c echo.Context) error {
 	} else if app, ok := p.appOf(h); ok {
 		page.AppBanner = applink.Banner(by, app, wayOut, true)
 	}
-	action := c.Request().URL.EscapedPath()
-	told := url.Values{}
-	if by.Class == handoff.ClassTablet && c.QueryParam(tabletParam) == "1" {
-		told.Set(tabletParam, "1")
-	}
-	if by.Via != "" {
-		told.Set(site.ViaParam, by.Via)
-	}
-	suffix := ""
-	if len(told) > 0 {
-		suffix = "?" + told.Encode()
-	}
-	return site.Render(c, status, templates.LandingPage(templates.Landing{
-		Page:   page,
+	v := p.landing(c, h, l.Opened)
+	v.Page, v.Elsewhere = page, elsewhere
+	return site.Render(c, status, templates.LandingPage(v))
+}
+
+// landing is what the page of a code asks, there or in the answer to one of its forms;
+// opened is the proof that its frame was good.
+func (p *Handler) landing(c echo.Context, h handoff.Handoff, opened string) templates.Landing {
+	path := landingPath(c)
+	return templates.Landing{
 		Asked:  templates.Asked{By: site.Device(h.Asker), Ago: p.Handoffs.Now().Sub(h.CreatedAt), Label: h.Terms.Label},
-		Action: action + suffix, RejectAction: action + "/reject" + suffix,
-		Attempt: rand.Text(), Opened: l.Opened, Elsewhere: elsewhere,
-	}))
+		Action: p.withStays(c, path, ""), RejectAction: p.withStays(c, path+"/reject", ""),
+		Attempt: rand.Text(), Opened: opened,
+	}
+}
+
+// landingPath is the path of the landing that is asked for, or one of whose forms is sent.
+func landingPath(c echo.Context) string {
+	return strings.TrimSuffix(c.Request().URL.EscapedPath(), "/reject")
+}
+
+// withStays is a path with all that the address of a landing says besides, so that
+// whoever goes on from its forms is the same person, who had said all that.
+func (p *Handler) withStays(c echo.Context, path, opened string) string {
+	if q := stays(c, p.mobileVisitor(c), opened); len(q) > 0 {
+		path += "?" + q.Encode()
+	}
+	return p.InLanguage(c, path)
 }
 
 // stays is what the address of a landing says besides the language.
@@ -224,14 +234,11 @@ func (p *Handler) refused(c echo.Context, h handoff.Handoff, err error) error {
 	case e.Code == handoff.CodeGone && !h.Status.Ended() && e.Reason == handoff.ReasonRejected:
 		n.Notice, n.Again = templates.NoticeStopped, p.again(c, h)
 	case e.Code == handoff.CodeGone:
-	case e.Code == handoff.CodeConflict:
+	case e.Code == handoff.CodeConflict && c.Param("code") != "":
 		// Somebody was faster: their page, or this one, says so.
-		return site.Render(c, http.StatusConflict, templates.LandingPage(templates.Landing{
-			Page:   n.Page,
-			Asked:  templates.Asked{By: site.Device(h.Asker), Ago: p.Handoffs.Now().Sub(h.CreatedAt), Label: h.Terms.Label},
-			Action: p.InLanguage(c, c.Request().URL.EscapedPath()), RejectAction: p.InLanguage(c, c.Request().URL.EscapedPath()+"/reject"),
-			Attempt: rand.Text(), Opened: c.Request().PostFormValue("opened"), Elsewhere: true,
-		}))
+		v := p.landing(c, h, c.Request().PostFormValue("opened"))
+		v.Page, v.Elsewhere = n.Page, true
+		return site.Render(c, http.StatusConflict, templates.LandingPage(v))
 	default:
 		return err
 	}
@@ -245,10 +252,8 @@ func (p *Handler) again(c echo.Context, h handoff.Handoff) *templates.Landing {
 	if code == "" || !h.Refused(handoff.HashOf(handoff.Secret(code)), p.Handoffs.Now()) {
 		return nil
 	}
-	return &templates.Landing{
-		Asked:  templates.Asked{By: site.Device(h.Asker), Ago: p.Handoffs.Now().Sub(h.CreatedAt), Label: h.Terms.Label},
-		Action: p.InLanguage(c, strings.TrimSuffix(c.Request().URL.EscapedPath(), "/reject")), Attempt: rand.Text(),
-	}
+	v := p.landing(c, h, "")
+	return &v
 }
 
 // letGo is what is said of a code that another one, or of a claim that another
@@ -321,6 +326,9 @@ func (p *Handler) continueHere(c echo.Context) error {
 	}
 	by := p.Visitor(c)
 	h, key, err := p.Handoffs.ContinueHere(c.Request().Context(), handoff.Secret(c.Param("key")), handoff.Visitor{Owner: owner, Browser: by, Network: p.SeenFrom(c)}, deviceInfo(owner, by))
+	if code := handoff.CodeOf(err); code == handoff.CodeConflict || code == handoff.CodeGone {
+		return p.SeeOther(c, "/h/"+c.Param("key")) // too late: the display says why
+	}
 	if err != nil {
 		return p.refused(c, h, err)
 	}
@@ -333,18 +341,14 @@ func (p *Handler) reject(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	path := strings.TrimSuffix(c.Request().URL.EscapedPath(), "/reject")
 	if c.Request().PostFormValue("sure") != "1" {
 		l, err := p.Handoffs.Land(c.Request().Context(), t.Partner, t.Code, t.Opened, handoff.Visitor{Owner: t.Visitor.Owner})
 		if err != nil && handoff.CodeOf(err) != handoff.CodeConflict {
 			return p.refused(c, l.Handoff, err)
 		}
-		back := path
-		if l.Opened != "" {
-			back += "?" + applink.OpenedParam + "=" + url.QueryEscape(l.Opened)
-		}
+		path := landingPath(c)
 		return site.Render(c, http.StatusOK, templates.RejectAskPage(templates.RejectAsk{
-			Page: p.PageOf(c, l.Handoff), Action: p.InLanguage(c, path+"/reject"), BackURL: templ.SafeURL(p.InLanguage(c, back)),
+			Page: p.PageOf(c, l.Handoff), Action: p.withStays(c, path+"/reject", ""), BackURL: templ.SafeURL(p.withStays(c, path, l.Opened)),
 			Attempt: t.Attempt.Reveal(), Opened: l.Opened,
 		}))
 	}
