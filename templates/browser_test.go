@@ -31,7 +31,8 @@ type stage struct {
 	mu     sync.Mutex
 	now    string        // the state JSON
 	more   chan struct{} // closed when there is a newer state
-	frame  string        // the d of the code's path, as of now
+	frame  string        // the d of the code's path, as of now; empty: there is none to be had
+	asked  int           // how often for the code
 	mute   bool          // no stream, no state
 	sent   string        // the last state that went down a stream
 	posts  []string      // path and form of every POST
@@ -70,6 +71,11 @@ func newStage(t *testing.T, page templ.Component) *stage {
 	mux.HandleFunc("GET /h/key/qr.svg", func(w http.ResponseWriter, _ *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.asked++
+		if s.frame == "" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		_, _ = fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path fill="#000" d="%s"/></svg>`, s.frame)
 	})
 	mux.HandleFunc("POST /h/key/{action}", func(w http.ResponseWriter, r *http.Request) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/a-h/templ"
 	"github.com/chromedp/chromedp"
 
 	"github.com/handoff-portal/handoff/templates"
@@ -74,6 +75,19 @@ func TestDisplayFollows(t *testing.T) {
 		t.Errorf("after the end the countdown's height is %s, want 0", got)
 	}
 	b.await(`location.pathname === "/done"`)
+}
+
+// TestDisplayAsksAgainForItsCode: one that does not turn is asked for again too, where
+// it could not be had.
+func TestDisplayAsksAgainForItsCode(t *testing.T) {
+	b := newTab(t)
+	s := newStage(t, templates.DisplayPage(newWorld(t, "en").display(templates.ScreenWaiting)))
+	b.run(chromedp.Navigate(s.URL + "/h/key"))
+	s.say(state(8, templates.ScreenWaiting, "", `,"frame":4`))
+	b.until(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.asked > 0 })
+	s.set(func() { s.frame = "M1 1h2v2h-2z" })
+	s.say(state(9, templates.ScreenOpened, `"opened":"Open on a phone"`, `,"frame":4`))
+	b.await(`document.querySelector("#qr path").getAttribute("d") === "M1 1h2v2h-2z"`)
 }
 
 // TestDisplayWithoutStream polls, says when there is nothing to be had, and stays
@@ -178,6 +192,31 @@ func TestPhoneReloadsWhenItMovedOn(t *testing.T) {
 	}
 	s.say(state(9, "ready", "", ""))
 	b.await(`document.querySelector("[data-testid=digits]").textContent.includes("1") && document.getElementById("handoff").dataset.seq === "9"`)
+}
+
+// TestPhoneThatDidNotLeave: what a page does not hear while its link is being followed,
+// it asks for after that.
+func TestPhoneThatDidNotLeave(t *testing.T) {
+	b := newTab(t)
+	ready := func(seq int, screen string) templ.Component {
+		return templates.ReadyPage(templates.Ready{
+			Page: newWorld(t, "en").page, Live: templates.Live{Base: "/h/key", Seq: seq, Screen: screen}, OpenURL: "#nowhere", Way: templates.OpenTap,
+		})
+	}
+	s := newStage(t, ready(7, "ready"))
+	s.say(state(7, "ready", "", ""))
+	b.run(chromedp.Navigate(s.URL + "/h/key"))
+	b.until(s.streamed)
+	b.text(`(held = [], real = setTimeout, window.setTimeout = (f, ms, ...more) => ms === 20000 ? held.push(f) : real(f, ms, ...more))`)
+	b.text(`document.getElementById("open").click()`)
+	s.set(func() { s.page = ready(8, "delivered") })
+	s.say(state(8, "delivered", "", ""))
+	b.until(s.streamed)
+	if got := b.text(`document.getElementById("handoff").dataset.seq`); got != "7" {
+		t.Errorf("a page that is being left was loaded anew: seq %s", got)
+	}
+	b.text(`held.forEach((f) => f())`)
+	b.await(`document.getElementById("handoff").dataset.seq === "8"`)
 }
 
 func TestPhoneHelpOpensWhenTheAppDoesNot(t *testing.T) {

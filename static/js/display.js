@@ -131,14 +131,15 @@
     frame = n;
     try {
       const r = await fetch(base + "/qr.svg", { cache: "no-store" });
-      const svg = r.ok ? await r.text() : "";
+      if (!r.ok) throw r.status;
+      const svg = await r.text(); // empty, where the code is covered
       const box = /viewBox="([^"]+)"/.exec(svg);
       const d = /<path[^>]* d="([^"]+)"/.exec(svg);
       if (!box || !d || n !== frame) return;
       $("qr").setAttribute("viewBox", box[1]);
       $("qr").querySelector("path").setAttribute("d", d[1]);
     } catch {
-      frame = ""; // the next one will do
+      frame = ""; // the next one will do, or this one with the next state
     }
   };
 

@@ -104,7 +104,10 @@
     for (const link of document.querySelectorAll("a.button")) {
       link.addEventListener("click", () => {
         leaving = true;
-        setTimeout(() => (leaving = false), 20000);
+        setTimeout(() => {
+          leaving = false;
+          poll(); // and hear what went by meanwhile
+        }, 20000);
       });
     }
   }
