@@ -295,9 +295,9 @@ func TestTabletThatSaysMac(t *testing.T) {
 	late := w.begin()
 	late.open()
 	ipad := w.person(mac)
-	late.landing = ipad.tapLink(ipad.get(late.code()), "tablet")
+	landing := ipad.tapLink(ipad.get(late.code()), "tablet")
 	late.phone.press(late.scan(), "continue").wantPage(t, http.StatusOK, "ready")
-	elsewhere := ipad.press(late.landing, "continue")
+	elsewhere := ipad.press(landing, "continue")
 	elsewhere.wantPage(t, http.StatusConflict, "landing")
 	ipad.press(elsewhere, "continue").wantPage(t, http.StatusOK, "number")
 

@@ -125,6 +125,7 @@
   // The code. Its name and frame number say only that there is a newer one; while the tab
   // is hidden, or the code is, there is nobody to show it to.
   let wanted = "";
+  let again;
   const renew = async (n) => {
     wanted = n;
     if (document.hidden || n === frame || panel(screen) !== panel("waiting")) return;
@@ -139,7 +140,9 @@
       $("qr").setAttribute("viewBox", box[1]);
       $("qr").querySelector("path").setAttribute("d", d[1]);
     } catch {
-      frame = ""; // the next one will do, or this one with the next state
+      frame = "";
+      clearTimeout(again);
+      again = setTimeout(() => renew(wanted), 5000); // or the next one, if that is sooner
     }
   };
 
