@@ -76,11 +76,11 @@ func house() map[string][]string {
 			"web/api", "web/display", "web/phone", "web/viewers", "web/site", "web/openapi", "web/guide",
 		},
 		// One for each audience, above what they share.
-		"web/api":          {domain, partner, "internal/limit", "web/openapi", "web/site"},
-		"web/display":      {domain, i18n, qr, "internal/limit", "templates", "static", "web/site", "web/viewers"},
-		"web/phone":        {domain, partner, applink, "templates", "web/site", "web/viewers"},
+		"web/api":          {domain, partner, applink, "internal/limit", "web/openapi", "web/site"},
+		"web/display":      {domain, applink, i18n, qr, "internal/limit", "templates", "static", "web/site", "web/viewers"},
+		"web/phone":        {domain, partner, applink, qr, "templates", "web/site", "web/viewers"},
 		"web/viewers":      {domain, reqctx, "internal/stream", "web/site"},
-		"web/site":         {domain, partner, applink, qr, i18n, recent, reqctx, "internal/limit", "templates", "static"},
+		"web/site":         {domain, partner, applink, i18n, recent, reqctx, "internal/limit", "templates", "static"},
 		"web/guide":        {domain, "static", "web/openapi"}, // pages of an audience of its own
 		"web/openapi":      {},
 		"templates":        {i18n},
