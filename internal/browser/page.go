@@ -66,20 +66,25 @@ func testID(name string) chromedp.CSS {
 // redirects, once the page has loaded.
 func (p *Page) Navigate(address string) int {
 	p.t.Helper()
-	return int(do(p, "opening a page", chromedp.NavigateResponse(address)).Status)
+	return int(do(p, "opening a page", still(chromedp.NavigateResponse(address))).Status)
 }
 
-// Reload loads the page again. Where the page does so itself at that moment, one of
-// the two gives way: it is asked once more then.
+// Reload loads the page again.
 func (p *Page) Reload() {
 	p.t.Helper()
-	do(p, "reloading", func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
-		done, err := chromedp.Reload()(ctx, t)
+	do(p, "reloading", still(chromedp.Reload()))
+}
+
+// still does a load once more where it gave way to one of the page's own, which began
+// at that moment.
+func still[T any](load chromedp.Action[T]) chromedp.Action[T] {
+	return func(ctx context.Context, t *chromedp.Target) (T, error) {
+		result, err := load(ctx, t)
 		for gaveWay(err) && ctx.Err() == nil {
-			done, err = chromedp.Reload()(ctx, t)
+			result, err = load(ctx, t)
 		}
-		return done, err
-	})
+		return result, err
+	}
 }
 
 // gaveWay reports whether a load was stopped by the next one.
