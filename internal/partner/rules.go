@@ -274,7 +274,8 @@ func plainURL(s string) error {
 	return nil
 }
 
-// Loopback reports whether host, without port, is this very machine.
+// Loopback reports whether host, without port, is this very machine. A name below
+// localhost leads nowhere else (RFC 6761, section 6.3).
 func Loopback(host string) bool {
-	return host == "localhost" || host == "127.0.0.1" || host == "::1" || host == "[::1]"
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "127.0.0.1" || host == "::1" || host == "[::1]"
 }
