@@ -1,9 +1,11 @@
 package web_test
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -279,6 +281,38 @@ func TestPagesWithoutScriptWatch(t *testing.T) {
 			w.clock.advance(3 * time.Second)
 			w.wantStatus(s.made.ID, "completed")
 		})
+	}
+}
+
+// unsaved is a store that can be read while it takes nothing.
+type unsaved struct {
+	handoff.Store
+
+	now atomic.Bool
+}
+
+func (u *unsaved) Update(ctx context.Context, id handoff.ID, fn func(handoff.Handoff) (handoff.Handoff, error)) (handoff.Handoff, error) {
+	if u.now.Load() {
+		return handoff.Handoff{}, handoff.Errorf(handoff.CodeStoreUnavailable, "out of order")
+	}
+	return u.Store.Update(ctx, id, fn)
+}
+
+// TestDisplayWithNothingSaved: a store that takes nothing just now keeps a display from
+// nobody, a phone's neither, whose browser would be remembered.
+func TestDisplayWithNothingSaved(t *testing.T) {
+	t.Parallel()
+	store := &unsaved{}
+	w := newWorld(t, func(s *setting) {
+		s.wrap = func(inner handoff.Store) handoff.Store { store.Store = inner; return store }
+	})
+	s := w.begin()
+	s.open()
+	store.now.Store(true)
+	for agent, p := range map[string]*person{"a computer": s.desk, "a phone": w.person(iPhone)} {
+		if a := p.get(s.made.DisplayURL); a.StatusCode != http.StatusOK {
+			t.Errorf("%s gets its display with %d, want 200: %s", agent, a.StatusCode, a.testID(t))
+		}
 	}
 }
 

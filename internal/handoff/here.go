@@ -33,13 +33,14 @@ func (h Handoff) begun(owner Hash, now time.Time) (Handoff, error) {
 }
 
 // BeginHere notes the cookie of the phone's browser that shows the display top
-// level. The first one counts.
+// level. The first one counts. A store that takes nothing just now keeps nothing from
+// the page: the next request for it says the same.
 func (s *Service) BeginHere(ctx context.Context, h Handoff, owner Secret) error {
 	if !h.Begun.IsZero() || h.Status.Ended() {
 		return nil
 	}
 	_, err := s.update(ctx, h.ID, func(h Handoff, now time.Time) (Handoff, error) { return h.begun(HashOf(owner), now) })
-	if CodeOf(err) == CodeGone {
+	if code := CodeOf(err); code == CodeGone || code == CodeStoreUnavailable {
 		return nil
 	}
 	return err
