@@ -38,7 +38,7 @@ func New(s *site.Site, v *viewers.Viewers, c *site.Cookies) *Handler {
 // handoff doctor, as on the display.
 func (p *Handler) Mount(g, display *echo.Group, examined echo.MiddlewareFunc) {
 	look := []string{"GET", "HEAD"} // programs that examine links begin with HEAD
-	g.Match(look, "/c/:partner/:code", p.land, p.SendToPublic, p.countGuesses)
+	g.Match(look, "/c/:partner/:code", p.land, p.sendToPublic, p.countGuesses)
 	g.POST("/c/:partner/:code", p.claim, p.PublicHost, p.LimitClaims, p.countGuesses)
 	g.POST("/c/:partner/:code/reject", p.reject, p.PublicHost, p.countGuesses)
 	g.GET("/t/:partner", p.askCode, p.PublicHost)
@@ -51,21 +51,40 @@ func (p *Handler) Mount(g, display *echo.Group, examined echo.MiddlewareFunc) {
 	g.POST("/p/:claim/store", p.store, p.PublicHost)
 	g.POST("/p/:claim/tapped", p.tapped, p.PublicHost)
 	g.POST("/p/:claim/reject", p.rejectClaim, p.PublicHost)
-	g.Match(look, "/a/:partner/:pickup", p.appLink, p.SendToPublic)
+	g.Match(look, "/a/:partner/:pickup", p.appLink, p.sendToPublic)
 	display.POST("/continue", p.continueHere, site.NotFramed, p.LimitClaims)
 }
 
 // stayParam says that a person wants to go on inside an in-app browser; tabletParam
-// that what looks like a computer is a tablet.
+// that what looks like a computer is a tablet; viaParam which app opened a landing, as
+// far as only the first request can tell.
 const (
 	stayParam   = "stay"
 	tabletParam = "tablet"
+	viaParam    = "via"
 )
+
+// sendToPublic sends a browser that came to the link host, because no app took
+// the link, to the same path on the public one. It looks nothing up.
+func (p *Handler) sendToPublic(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if p.OnPublicHost(c) {
+			return next(c)
+		}
+		to := *c.Request().URL
+		if via := p.Visitor(c).Via; via != "" {
+			q := to.Query()
+			q.Set(viaParam, via)
+			to.RawQuery = q.Encode()
+		}
+		return c.Redirect(http.StatusFound, p.Hosts.Public+to.RequestURI())
+	}
+}
 
 // mobileVisitor is the browser of a request, where a person may have told that
 // the Mac it seems to be is a tablet, and an earlier request which app it is in.
 func (p *Handler) mobileVisitor(c echo.Context) handoff.Browser {
-	b := applink.Via(p.Visitor(c), c.QueryParam(site.ViaParam))
+	b := applink.Via(p.Visitor(c), c.QueryParam(viaParam))
 	if c.QueryParam(tabletParam) == "1" && b.Class == handoff.ClassDesktop && b.OS == "macOS" {
 		b.Class, b.OS = handoff.ClassTablet, "iPadOS"
 	}
@@ -156,7 +175,7 @@ func stays(c echo.Context, by handoff.Browser, opened string) url.Values {
 		q.Set(applink.OpenedParam, opened)
 	}
 	if by.Via != "" {
-		q.Set(site.ViaParam, by.Via)
+		q.Set(viaParam, by.Via)
 	}
 	return q
 }

@@ -109,10 +109,15 @@ func (s *Site) KnownHosts(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// OnPublicHost reports whether a request came to the public host.
+func (s *Site) OnPublicHost(c echo.Context) bool {
+	return strings.ToLower(c.Request().Host) == s.public.Host
+}
+
 // PublicHost answers on the public host only.
 func (s *Site) PublicHost(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if strings.ToLower(c.Request().Host) != s.public.Host {
+		if !s.OnPublicHost(c) {
 			return handoff.Errorf(handoff.CodeNotFound, "no such path")
 		}
 		return next(c)
@@ -132,26 +137,6 @@ func (s *Site) LinkHost(next echo.HandlerFunc) echo.HandlerFunc {
 			return handoff.Errorf(handoff.CodeNotFound, "no such path")
 		}
 		return next(c)
-	}
-}
-
-// ViaParam says, in the address of a landing, which app opened it.
-const ViaParam = "via"
-
-// SendToPublic sends a browser that came to the link host, because no app took
-// the link, to the same path on the public one. It looks nothing up.
-func (s *Site) SendToPublic(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if strings.ToLower(c.Request().Host) == s.public.Host {
-			return next(c)
-		}
-		to := *c.Request().URL
-		if via := s.Visitor(c).Via; via != "" { // the next request will not say so
-			q := to.Query()
-			q.Set(ViaParam, via)
-			to.RawQuery = q.Encode()
-		}
-		return c.Redirect(http.StatusFound, s.Hosts.Public+to.RequestURI())
 	}
 }
 
