@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/handoff-portal/handoff/internal/handoff"
@@ -58,7 +60,7 @@ type Device struct {
 // NewClient returns a client of the App API.
 func NewClient(c Config) *Client {
 	if c.HTTP == nil {
-		c.HTTP = &http.Client{Timeout: requestLimit}
+		c.HTTP = &http.Client{Timeout: requestLimit, Transport: newTransport()}
 	}
 	// An app never follows a redirect: the App API has none, and one would
 	// carry a capability to somebody else.
@@ -81,6 +83,24 @@ func NewClient(c Config) *Client {
 		c.Warn = func(string) {}
 	}
 	return &Client{http: &httpClient, device: c.Device, now: c.Now, wait: c.Wait, warn: c.Warn}
+}
+
+// newTransport is the default one, but for names below localhost: they are this
+// machine, as browsers know and few resolvers do (RFC 6761, section 6.3).
+func newTransport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	dial := t.DialContext
+	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, ".localhost") {
+			address = net.JoinHostPort("localhost", port)
+		}
+		return dial(ctx, network, address)
+	}
+	return t
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -26,6 +26,9 @@ var errNoCode = errors.New("there is no readable QR code in this picture")
 // photograph: one at an angle is not read.
 func ReadPicture(r io.ReadSeeker) (string, error) {
 	head, _, err := image.DecodeConfig(r)
+	if errors.Is(err, image.ErrFormat) {
+		return "", errors.New("this is no picture in PNG or JPEG; a display's code as PNG is at …/qr.png")
+	}
 	if err != nil {
 		return "", fmt.Errorf("reading the picture: %w", err)
 	}

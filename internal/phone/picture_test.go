@@ -128,6 +128,9 @@ func TestReadPictureRefuses(t *testing.T) {
 		if err == nil {
 			t.Errorf("ReadPicture(%s) = %q, want an error", name, got)
 		}
+		if name == "text" && !strings.Contains(err.Error(), "PNG or JPEG") {
+			t.Errorf("ReadPicture(%s) error = %v, want one that says what is read", name, err)
+		}
 		if name == "huge" && !strings.Contains(err.Error(), "60000 by 60000") {
 			t.Errorf("ReadPicture(%s) error = %v, want one about its size", name, err)
 		}

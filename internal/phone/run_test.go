@@ -209,6 +209,15 @@ func TestRunRawConnectToken(t *testing.T) {
 	}
 }
 
+// Two hosts on one machine are often names below localhost.
+func TestRunBelowLocalhost(t *testing.T) {
+	p := newPortal(t)
+	r, _, _, err := play(t, phone.Options{Input: strings.Replace(p.URL, "127.0.0.1", "link.localhost", 1) + "/a/acme/pickup", Timeout: 10 * time.Second})
+	if err != nil || r.Outcome != phone.OutcomeDelivered {
+		t.Errorf("Run at a name below localhost = %q, %v, want %q", r.Outcome, err, phone.OutcomeDelivered)
+	}
+}
+
 func TestRunTimesOut(t *testing.T) {
 	p := newPortal(t)
 	p.notYet = 1 << 30
