@@ -298,6 +298,7 @@ func TestStates(t *testing.T) {
 		{`{"status":"Completed"}`, "Completed", "Completed", "complete"},
 		{`{"status":"Failed"}`, "Failed", "Error", "error"},
 		{`{"status":"Error","resultStatus":"timeout"}`, "Failed", "Error", "timeout"},
+		{`{"resultStatus":"complete"}`, "InProgress", "InProgress", "complete"},
 	} {
 		if tt.set != "" {
 			if g := r.call("POST", "/_sim/journeys/"+instance, "", tt.set); g.status != http.StatusNoContent {
