@@ -58,7 +58,7 @@ func (r Rate) Quota(full time.Duration) Quota {
 	return Quota{Rate: r, Left: int((r.Per - full) / r.Step()), Full: full}
 }
 
-// Rates are the limits of Allow.
+// Rates are the limits of Take.
 type Rates struct {
 	CreatesPerPartner Rate
 	ClaimsPerNetwork  Rate
@@ -166,15 +166,9 @@ func New(r Rates, now func() time.Time) (*Limiter, error) {
 // elapsed is the time now, as what has passed since New: monotonic.
 func (l *Limiter) elapsed() time.Duration { return l.now().Sub(l.start) }
 
-// Allow counts one of kind for key and reports whether it is within the limit.
+// Take counts one of kind for key and reports whether it is within the limit.
 // One that is not costs nothing more; retryAfter is when the next one would be.
-// The error is of a kind that has no rate.
-func (l *Limiter) Allow(ctx context.Context, kind Kind, key string) (ok bool, retryAfter time.Duration, err error) {
-	ok, retryAfter, _, err = l.Take(ctx, kind, key)
-	return ok, retryAfter, err
-}
-
-// Take is Allow, and tells what key has left after it.
+// left is what key has after it. The error is of a kind that has no rate.
 func (l *Limiter) Take(_ context.Context, kind Kind, key string) (ok bool, retryAfter time.Duration, left Quota, err error) {
 	r := l.rates[kind]
 	if r == nil {

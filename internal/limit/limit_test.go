@@ -37,12 +37,12 @@ func newLimiter(t *testing.T, c *clock) *limit.Limiter {
 
 func allow(t *testing.T, l *limit.Limiter, kind limit.Kind, key string) (bool, time.Duration) {
 	t.Helper()
-	ok, after, err := l.Allow(t.Context(), kind, key)
+	ok, after, _, err := l.Take(t.Context(), kind, key)
 	if err != nil {
-		t.Fatalf("Allow(%s, %s) error = %v", kind, key, err)
+		t.Fatalf("Take(%s, %s) error = %v", kind, key, err)
 	}
 	if ok != (after == 0) {
-		t.Errorf("Allow(%s, %s) = %v, %s: a time to wait goes with a refusal", kind, key, ok, after)
+		t.Errorf("Take(%s, %s) = %v, %s: a time to wait goes with a refusal", kind, key, ok, after)
 	}
 	return ok, after
 }
@@ -59,7 +59,7 @@ func allowed(t *testing.T, l *limit.Limiter, kind limit.Kind, key string, n int)
 	return count
 }
 
-func TestAllow(t *testing.T) {
+func TestTake(t *testing.T) {
 	for kind, r := range map[limit.Kind]limit.Rate{
 		limit.CreatesPerPartner: rates().CreatesPerPartner, limit.ClaimsPerNetwork: rates().ClaimsPerNetwork,
 		limit.PagesPerNetwork: rates().PagesPerNetwork, limit.UnknownPerNetwork: rates().UnknownPerNetwork,
@@ -78,7 +78,7 @@ func TestAllow(t *testing.T) {
 			}
 			_, after := allow(t, l, kind, "a")
 			if want := r.Per / time.Duration(r.Count); after > want {
-				t.Errorf("Allow() says to wait %s, want at most %s", after, want)
+				t.Errorf("Take() says to wait %s, want at most %s", after, want)
 			}
 			c.advance(after - 1)
 			if ok, _ := allow(t, l, kind, "a"); ok {
@@ -97,13 +97,13 @@ func TestAllow(t *testing.T) {
 }
 
 // TestAllowAtOnce: of many at once exactly the limit gets through.
-func TestAllowAtOnce(t *testing.T) {
+func TestTakeAtOnce(t *testing.T) {
 	l := newLimiter(t, &clock{})
 	var got atomic.Int64
 	var wg sync.WaitGroup
 	for range 200 {
 		wg.Go(func() {
-			if ok, _, err := l.Allow(t.Context(), limit.CreatesPerPartner, "acme"); err == nil && ok {
+			if ok, _, _, err := l.Take(t.Context(), limit.CreatesPerPartner, "acme"); err == nil && ok {
 				got.Add(1)
 			}
 		})
@@ -116,8 +116,8 @@ func TestAllowAtOnce(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	l := newLimiter(t, &clock{})
-	if ok, _, err := l.Allow(t.Context(), "nothing", "a"); ok || err == nil {
-		t.Errorf("Allow(no kind) = %v, %v, want false and an error", ok, err)
+	if ok, _, _, err := l.Take(t.Context(), "nothing", "a"); ok || err == nil {
+		t.Errorf("Take(no kind) = %v, %v, want false and an error", ok, err)
 	}
 	if ok, _, err := l.Spend(t.Context(), "nothing", "a"); ok || err == nil {
 		t.Errorf("Spend(no kind) = %v, %v, want false and an error", ok, err)
@@ -233,7 +233,7 @@ func TestManyNetworks(t *testing.T) {
 	}
 }
 
-func BenchmarkAllow(b *testing.B) {
+func BenchmarkTake(b *testing.B) {
 	l, err := limit.New(rates(), time.Now)
 	if err != nil {
 		b.Fatal(err)
@@ -246,7 +246,7 @@ func BenchmarkAllow(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				if _, _, err := l.Allow(b.Context(), limit.PagesPerNetwork, keys[i%networks]); err != nil {
+				if _, _, _, err := l.Take(b.Context(), limit.PagesPerNetwork, keys[i%networks]); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -254,7 +254,7 @@ func BenchmarkAllow(b *testing.B) {
 	}
 }
 
-func TestTake(t *testing.T) {
+func TestQuota(t *testing.T) {
 	t.Parallel()
 	c := &clock{}
 	l := newLimiter(t, c)

@@ -116,7 +116,7 @@ func (d *Handler) tooMany(c echo.Context, h handoff.Handoff, to handoff.Recipien
 		{limit.MessagesPerRecipient, d.Handoffs.RecipientKey(to)},
 		{limit.MessagesPerArea, string(to.Route) + " " + to.Area},
 	} {
-		ok, after, err := d.Limiter.Allow(ctx, l.kind, l.key)
+		ok, after, _, err := d.Limiter.Take(ctx, l.kind, l.key)
 		if err != nil {
 			d.Log.ErrorContext(ctx, "limit_failed", "route", c.Path(), "limit", string(l.kind), "error", err)
 			return time.Minute

@@ -19,10 +19,8 @@ import (
 
 // Limiter counts what is done by whom, for one process or for several.
 type Limiter interface {
-	// Allow counts one of kind for key and reports whether it is within the
-	// limit; if not, retryAfter is when it would be.
-	Allow(ctx context.Context, kind limit.Kind, key string) (ok bool, retryAfter time.Duration, err error)
-	// Take is Allow, and tells what key has left of kind after it.
+	// Take counts one of kind for key and reports whether it is within the limit;
+	// if not, retryAfter is when it would be. left is what key has of kind then.
 	Take(ctx context.Context, kind limit.Kind, key string) (ok bool, retryAfter time.Duration, left limit.Quota, err error)
 	// Spend takes one failure of what key has left; Restore gives it back; Left
 	// is how many there are.

@@ -69,6 +69,7 @@ type viewer struct {
 
 // Page is what a stream keeps up to date. Pages that are equal are told the same.
 type Page interface {
+	// State is what the page is told of h as it is now.
 	State(h handoff.Handoff) (State, error)
 	// Screen is that of the state. A page that shows it, of the same seq, has nothing
 	// to change.

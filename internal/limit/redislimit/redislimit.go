@@ -80,14 +80,9 @@ return text(tonumber(ARGV[1]) - kept)`),
 	}
 }
 
-// Allow counts one of kind for key and reports whether it is within the limit.
+// Take counts one of kind for key and reports whether it is within the limit.
 // One that is not costs nothing more; retryAfter is when the next one would be.
-func (l *Limiter) Allow(ctx context.Context, kind limit.Kind, key string) (ok bool, retryAfter time.Duration, err error) {
-	ok, retryAfter, _, err = l.Take(ctx, kind, key)
-	return ok, retryAfter, err
-}
-
-// Take is Allow, and tells what key has left after it.
+// left is what key has after it.
 func (l *Limiter) Take(ctx context.Context, kind limit.Kind, key string) (ok bool, retryAfter time.Duration, left limit.Quota, err error) {
 	r, known := l.rates[kind]
 	if !known {

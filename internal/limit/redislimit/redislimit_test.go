@@ -47,8 +47,9 @@ func TestCountedTogether(t *testing.T) {
 		do   func(l *redislimit.Limiter) (bool, time.Duration, error)
 		want int64
 	}{
-		"Allow": {func(l *redislimit.Limiter) (bool, time.Duration, error) {
-			return l.Allow(t.Context(), limit.CreatesPerPartner, "acme")
+		"Take": {func(l *redislimit.Limiter) (bool, time.Duration, error) {
+			ok, after, _, err := l.Take(t.Context(), limit.CreatesPerPartner, "acme")
+			return ok, after, err
 		}, 50},
 		"Spend": {func(l *redislimit.Limiter) (bool, time.Duration, error) {
 			return l.Spend(t.Context(), limit.TypedPerPartner, "acme")
@@ -98,9 +99,9 @@ func TestWaiting(t *testing.T) {
 	addr := redistest.Start(t).Addr
 	l := processes(t, addr)[0]
 	try := func() (bool, time.Duration) {
-		ok, after, err := l.Allow(t.Context(), limit.ClaimsPerNetwork, "a")
+		ok, after, _, err := l.Take(t.Context(), limit.ClaimsPerNetwork, "a")
 		if err != nil {
-			t.Fatalf("Allow() error = %v", err)
+			t.Fatalf("Take() error = %v", err)
 		}
 		return ok, after
 	}
@@ -108,7 +109,7 @@ func TestWaiting(t *testing.T) {
 	for ok := true; ok; ok, after = try() {
 	}
 	if after <= 0 || after > rates().ClaimsPerNetwork.Step() {
-		t.Errorf("Allow() says to wait %s, want at most %s", after, rates().ClaimsPerNetwork.Step())
+		t.Errorf("Take() says to wait %s, want at most %s", after, rates().ClaimsPerNetwork.Step())
 	}
 	for !func() bool { ok, _ := try(); return ok }() {
 		time.Sleep(after)
@@ -134,18 +135,17 @@ func TestWaiting(t *testing.T) {
 func TestNobodyCounts(t *testing.T) {
 	server := redistest.Start(t)
 	l := processes(t, server.Addr)[0]
-	if ok, _, err := l.Allow(t.Context(), limit.PagesPerNetwork, "a"); !ok || err != nil {
-		t.Fatalf("Allow() = %v, %v, want it allowed", ok, err)
+	if ok, _, _, err := l.Take(t.Context(), limit.PagesPerNetwork, "a"); !ok || err != nil {
+		t.Fatalf("Take() = %v, %v, want it allowed", ok, err)
 	}
 	server.Kill()
-	if ok, _, err := l.Allow(t.Context(), limit.PagesPerNetwork, "a"); ok || err == nil {
-		t.Errorf("Allow() without Redis = %v, %v, want an error", ok, err)
+	if ok, _, _, err := l.Take(t.Context(), limit.PagesPerNetwork, "a"); ok || err == nil {
+		t.Errorf("Take() without Redis = %v, %v, want an error", ok, err)
 	}
 	if _, _, err := l.Spend(t.Context(), limit.TypedPerNetwork, "a"); err == nil {
 		t.Error("Spend() without Redis = no error")
 	}
 	for _, err := range []error{
-		func() error { _, _, err := l.Allow(t.Context(), "nothing", "a"); return err }(),
 		func() error { _, _, _, err := l.Take(t.Context(), "nothing", "a"); return err }(),
 		func() error { _, err := l.Left(t.Context(), "nothing", "a"); return err }(),
 		l.Restore(t.Context(), "nothing", "a"),
