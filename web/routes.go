@@ -32,8 +32,7 @@ func addRoutes(e *echo.Echo, s *site.Site, c Config, p parts) {
 	known := &wellKnown{Site: s, association: p.association}
 	told := &reports{Site: s}
 
-	e.Pre(s.IdentifyRequest, s.OnlyOverTLS)
-	e.Use(s.LogRequests, s.RecoverPanics, s.KnownHosts)
+	s.Install(e)
 
 	// Partner API: JSON in, JSON or problem+json out.
 	api.ForPartners(s, c.Records, c.Messenger, c.Frame).Mount(e.Group("/v1", site.AnswersJSON, middleware.BodyLimit("64KiB"), s.PublicHost))

@@ -119,8 +119,6 @@ func New(c Config) (http.Handler, error) {
 	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.HTTPErrorHandler = s.AnswerError
-	e.IPExtractor = s.Address
 	if c.Trace != nil {
 		e.Use(tracing(c))
 	}

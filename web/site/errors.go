@@ -133,8 +133,8 @@ func Classified(err error) *handoff.Error {
 // proxies count it. It is no failure of ours: a stranger could make any number of them.
 const statusLeft = 499
 
-// AnswerError is the one place where a failure becomes a status.
-func (s *Site) AnswerError(err error, c echo.Context) {
+// answerError is the one place where a failure becomes a status.
+func (s *Site) answerError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}

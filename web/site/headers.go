@@ -55,8 +55,8 @@ func (s *Site) setPageHeaders(h http.Header, policy string) {
 	h.Set("Reporting-Endpoints", `csp="`+ReportsPath+`"`)
 }
 
-// OnlyOverTLS tells browsers to come by https only, with every answer of ours.
-func (s *Site) OnlyOverTLS(next echo.HandlerFunc) echo.HandlerFunc {
+// onlyOverTLS tells browsers to come by https only, with every answer of ours.
+func (s *Site) onlyOverTLS(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if s.public.Scheme == "https" {
 			c.Response().Header().Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")

@@ -18,9 +18,19 @@ import (
 	"github.com/handoff-portal/handoff/internal/reqctx"
 )
 
-// IdentifyRequest gives every request an id of ours: one from outside could
+// Install puts around all routes of e what every request meets: an id, one line in the
+// log, an answer if it fails or panics, and a refusal under a host that is not ours. It
+// comes before the routes, and after whatever is to see a request sooner.
+func (s *Site) Install(e *echo.Echo) {
+	e.HTTPErrorHandler = s.answerError
+	e.IPExtractor = s.Address
+	e.Pre(s.identify, s.onlyOverTLS)
+	e.Use(s.logRequests, s.recoverPanics, s.knownHosts)
+}
+
+// identify gives every request an id of ours: one from outside could
 // carry anything into our logs.
-func (s *Site) IdentifyRequest(next echo.HandlerFunc) echo.HandlerFunc {
+func (s *Site) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id := requestID()
 		c.SetRequest(c.Request().WithContext(reqctx.With(c.Request().Context(), id)))
@@ -44,9 +54,9 @@ func requestID() string {
 	return string(id[:])
 }
 
-// LogRequests has failures answered, and writes one line a request: the route's
+// logRequests has failures answered, and writes one line a request: the route's
 // pattern, never its path, since paths carry capabilities.
-func (s *Site) LogRequests(next echo.HandlerFunc) echo.HandlerFunc {
+func (s *Site) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began := time.Now()
 		if err := next(c); err != nil {
@@ -77,8 +87,8 @@ func (s *Site) LogRequest(ctx context.Context, method, route string, status int,
 	}
 }
 
-// RecoverPanics makes a panic an internal failure, told without detail.
-func (s *Site) RecoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
+// recoverPanics makes a panic an internal failure, told without detail.
+func (s *Site) recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
 			r := recover()
@@ -95,9 +105,9 @@ func (s *Site) RecoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// KnownHosts refuses a Host that is not ours: nothing we send is built from it,
+// knownHosts refuses a Host that is not ours: nothing we send is built from it,
 // and nothing should be cached under it.
-func (s *Site) KnownHosts(next echo.HandlerFunc) echo.HandlerFunc {
+func (s *Site) knownHosts(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if h := strings.ToLower(c.Request().Host); h != s.public.Host && h != s.link.Host {
 			if strings.HasPrefix(c.Request().URL.Path, "/v1/") {

@@ -40,13 +40,13 @@ type Config struct {
 	Observe        func(method, route string, status int, took time.Duration, stream bool)
 }
 
-// Site is what every audience's handlers share.
+// Site is what every audience's handlers share. It is safe for concurrent use.
 type Site struct {
 	Handoffs *handoff.Service
 	Partners *partner.Directory
-	Hosts    applink.Hosts
+	Hosts    applink.Hosts // what every address of ours is made of
 	Limiter  Limiter
-	Streams  *limit.Streams
+	Streams  *limit.Streams   // those of this process
 	Address  echo.IPExtractor // finds who is asking
 	Log      *slog.Logger
 
