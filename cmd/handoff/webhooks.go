@@ -137,7 +137,7 @@ func (i *insider) ask(ctx context.Context, method, path string, body []byte, out
 	}
 	resp, err := new(http.Client).Do(req)
 	if err != nil {
-		return fmt.Errorf("asking the portal: %w", err)
+		return fmt.Errorf("asking the portal, whose internal_listen --address names: %w", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

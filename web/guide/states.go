@@ -23,7 +23,7 @@ func stateOf(s handoff.Status) state {
 	case handoff.StatusConfirmed:
 		return state{"That phone is the right one, and keeps its hold until the deadline.", "the number is typed, or none is asked for"}
 	case handoff.StatusConnected:
-		return state{"The platform gave an end-user token; it waits, sealed, for the app.", "the portal's device/connect; not with exchange: app"}
+		return state{"The platform gave an end-user token; it waits, sealed, for the app, or goes to one that asked for it at once.", "the portal's device/connect; not with exchange: app"}
 	case handoff.StatusDelivered:
 		return state{"The app has the token. From here the token's life is the deadline, at most your complete_within.", "the app's pickup, or its call for the token"}
 	case handoff.StatusCompleted:
