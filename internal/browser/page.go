@@ -177,7 +177,7 @@ func (p *Page) Has(id string) bool {
 // Text is the visible text of an element, waited for until it is visible.
 func (p *Page) Text(id string) string {
 	p.t.Helper()
-	return strings.TrimSpace(do(p, fmt.Sprintf("reading %q", id), chromedp.Text(testID(id))))
+	return strings.TrimSpace(do(p, fmt.Sprintf("reading %q", id), chromedp.Text(testID(id), chromedp.NodeVisible)))
 }
 
 // Attribute is the value of an element's attribute, "" if it has none.
