@@ -39,6 +39,13 @@ func (h Handoff) asMade() Handoff {
 	return h
 }
 
+// How often CreateOnce looks at a key that another took a moment ago, and between: its
+// record may come a moment later, where keys and records are written one by one.
+const (
+	requestLooks = 7
+	requestPause = 5 * time.Millisecond // twice as long each time, 0.16 s in all
+)
+
 // requestRetry is what a caller is told to wait for the same call in flight.
 const requestRetry = 2 * time.Second
 
@@ -101,7 +108,14 @@ func (s *Service) Repeated(ctx context.Context, r Request) (h Handoff, ok bool, 
 // whether the journey began, because the answer or this process was lost, nothing
 // is ever started for the request any more.
 func (s *Service) CreateOnce(ctx context.Context, n NewHandoff, r Request) (h Handoff, again bool, err error) {
-	for range 2 { // a key may become free between the two looks at it
+	for look := range requestLooks { // a key may become free, or its record come, between two looks at it
+		if look > 1 {
+			select {
+			case <-ctx.Done():
+				return Handoff{}, false, ctx.Err()
+			case <-time.After(requestPause << (look - 2)):
+			}
+		}
 		h = s.draft(n)
 		h.Request = &r
 		if n.Journey == nil {
