@@ -132,10 +132,10 @@ func TestOpenOnAFullDisk(t *testing.T) {
 // big is a handoff of about 150 KB in the file.
 func big(n int) handoff.Handoff { return sized(n, 110_000) }
 
-// sized is a handoff of more than so many bytes.
-func sized(n, bytes int) handoff.Handoff {
+// sized is a handoff of more than this size in bytes.
+func sized(n, size int) handoff.Handoff {
 	h := storetest.Handoff(n)
-	h.DisplayKey = make(handoff.Sealed, bytes)
+	h.DisplayKey = make(handoff.Sealed, size)
 	return h
 }
 
