@@ -20,11 +20,16 @@ RUN go mod download
 COPY . .
 # Nothing of the machine or the moment of the build is in the program, so that
 # anybody can build the same bytes from the same source. Pages for engineers and
-# operators are a lot of code that runs seldom: nothing is inlined into them.
+# operators, the settings and the commands are a lot of code that runs seldom: nothing
+# is inlined into them.
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -funcalign=16" \
     -gcflags github.com/handoff-portal/handoff/web/guide=-l \
     -gcflags github.com/handoff-portal/handoff/internal/demo=-l \
     -gcflags github.com/handoff-portal/handoff/internal/operator=-l \
+    -gcflags github.com/handoff-portal/handoff/internal/doctor=-l \
+    -gcflags github.com/handoff-portal/handoff/internal/config=-l \
+    -gcflags github.com/handoff-portal/handoff/internal/phone=-l \
+    -gcflags github.com/handoff-portal/handoff/cmd/handoff=-l \
     -o /out/handoff ./cmd/handoff
 RUN mkdir -p /out/data
 

@@ -16,9 +16,10 @@ const (
 	imageLimit   = 25_000_000
 	certificates = 230_000
 	licence      = 12_000
-	// What the image's program is smaller by than one that is made of packages as the
-	// tests have compiled them: the flags of the Dockerfile.
-	imageSaves = 700_000
+	// What the image's program is smaller by, at least, than one that is made of packages
+	// as the tests have compiled them: the flags of the Dockerfile. It was 856,203 bytes
+	// on 2026-11-27.
+	imageSaves = 830_000
 )
 
 // size builds the program and weighs it. In the quick form nothing is compiled anew;
