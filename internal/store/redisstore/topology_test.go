@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,6 +132,37 @@ func moveSlots(t *testing.T, addrs []string) {
 		}
 		for n := range nodes { // who gets it first: until then it would send everybody back
 			do((to+n)%len(nodes), "CLUSTER", "SETSLOT", slot, "NODE", ids[to])
+		}
+		agreed(t, nodes)
+	}
+}
+
+// agreed waits until the servers know each other's epochs: one that moves a slot
+// without takes none that is higher than the others', and who had the slot takes it
+// back with the next word that is on its way.
+func agreed(t *testing.T, nodes []*redis.Client) {
+	t.Helper()
+	for tick := time.NewTicker(20 * time.Millisecond); ; <-tick.C {
+		var first, other []string
+		for _, node := range nodes {
+			text, err := node.ClusterNodes(t.Context()).Result()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var epochs []string
+			for line := range strings.Lines(text) {
+				fields := strings.Fields(line)
+				epochs = append(epochs, fields[0]+" "+fields[6])
+			}
+			slices.Sort(epochs)
+			if first == nil {
+				first = epochs
+			} else if !slices.Equal(first, epochs) {
+				other = epochs
+			}
+		}
+		if other == nil {
+			return
 		}
 	}
 }
