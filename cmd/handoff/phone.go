@@ -14,7 +14,7 @@ import (
 )
 
 type phoneCommand struct {
-	Input string `arg:"positional,required" help:"A link (/c/… or /a/…), a PNG or JPEG with a code, ten digits, or a bare connect token." placeholder:"URL|IMAGE|DIGITS"`
+	Input string `arg:"positional,required" help:"A link (/c/… or /a/…), a PNG or JPEG with a code, ten digits, or a bare connect token (after --, if it begins with a dash)." placeholder:"URL|IMAGE|DIGITS"`
 
 	Portal     string        `help:"The portal's address, for input that does not name it." placeholder:"URL"`
 	Partner    string        `help:"The partner's id, for ten digits." placeholder:"ID"`

@@ -46,7 +46,7 @@ func TestPhoneFinishesByBareToken(t *testing.T) {
 	}.Encode()).Access
 	const journey = `{"instanceId":"PiBareToken000001","scope":["mobile"]}`
 	token := ask("/journey/device/start", "application/json", access, journey).ConnectToken
-	out, err := call(t, "phone", token, "--platform", api, "--yes", "--finish", "--json")
+	out, err := call(t, "phone", "--platform", api, "--yes", "--finish", "--json", "--", token) // it may begin with a dash
 	if err != nil || !strings.Contains(out, `"instanceId": "PiBareToken000001"`) {
 		t.Fatalf("run(phone) with a bare connect token = %v, printed %s; want its journey finished", err, out)
 	}
