@@ -44,11 +44,17 @@ func openRedis(ctx context.Context, c *config.Redis, log *slog.Logger) (shared, 
 		o.TLSConfig = &tls.Config{RootCAs: c.CA, MinVersion: tls.VersionTLS12}
 	}
 	client := redis.NewUniversalClient(o)
-	store := redisstore.New(client, redisstore.Options{})
+	closeAll := client.Close
+	var so redisstore.Options
+	if c.Master != "" {
+		so.Sentinels = redisstore.NewSentinels(o.Failover())
+		closeAll = func() error { return errors.Join(client.Close(), so.Sentinels.Close()) }
+	}
+	store := redisstore.New(client, so)
 	doubts, err := store.Prepare(ctx)
 	switch {
 	case redisstore.Refused(err):
-		return shared{}, errors.Join(fmt.Errorf("opening the store: %w", err), client.Close())
+		return shared{}, errors.Join(fmt.Errorf("opening the store: %w", err), closeAll())
 	case err != nil:
 		log.WarnContext(ctx, "store_not_answering", "error", err)
 	}
@@ -56,7 +62,7 @@ func openRedis(ctx context.Context, c *config.Redis, log *slog.Logger) (shared, 
 		log.WarnContext(ctx, "store_settings", "warning", d)
 	}
 	return shared{
-		store: store, close: client.Close,
+		store: store, close: closeAll,
 		relay: func(ctx context.Context, hub redislive.Hub) {
 			redislive.New(client, store.Channel(), store, hub, log).Run(ctx)
 		},

@@ -229,6 +229,26 @@ func (s *Sentinel) Master(t testing.TB) string {
 	return net.JoinHostPort(at[0], at[1])
 }
 
+// At is the server at an address.
+func (s *Sentinel) At(addr string) *Server {
+	return s.Servers[slices.IndexFunc(s.Servers, func(one *Server) bool { return one.Addr == addr })]
+}
+
+// AnotherIsMaster reports whether a server other than old takes itself for the
+// master; the sentinels may not have heard of it yet.
+func (s *Sentinel) AnotherIsMaster(t testing.TB, old *Server) bool {
+	t.Helper()
+	return slices.ContainsFunc(s.Servers, func(one *Server) bool {
+		if one == old {
+			return false
+		}
+		c := redis.NewClient(&redis.Options{Addr: one.Addr})
+		defer c.Close()
+		role, err := c.Do(t.Context(), "ROLE").Slice()
+		return err == nil && role[0] == "master"
+	})
+}
+
 // StartCluster starts three masters that share the slots, and returns their
 // addresses.
 func StartCluster(t testing.TB) (addrs []string) {

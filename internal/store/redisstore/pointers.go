@@ -48,7 +48,8 @@ func (s *Store) newReservation(id handoff.ID) *reservation {
 }
 
 // reserve makes keys and lists lead to the handoff, for so long. CodeConflict if a
-// key is another's.
+// key is another's. It lasts by itself: the record that follows may be saved by
+// another master.
 func (r *reservation) reserve(ctx context.Context, keys []handoff.Key, lists []string, place string, ttl time.Duration) error {
 	s := r.store
 	calls := make([]call, 0, len(keys)+len(lists))
@@ -62,7 +63,7 @@ func (r *reservation) reserve(ctx context.Context, keys []handoff.Key, lists []s
 	if len(calls) == 0 {
 		return nil
 	}
-	answers, err := s.run(ctx, s.clustered(), calls...)
+	answers, err := s.run(ctx, true, calls...)
 	if err != nil {
 		return err
 	}
@@ -106,7 +107,7 @@ func (r *reservation) takeOver(ctx context.Context, k handoff.Key, pointer strin
 			return 0, taken
 		}
 	}
-	answers, err := s.run(ctx, s.clustered(), call{s.script.reserve, []string{s.keyKey(k)}, []any{string(r.id), ttl.Milliseconds(), pointer}})
+	answers, err := s.run(ctx, true, call{s.script.reserve, []string{s.keyKey(k)}, []any{string(r.id), ttl.Milliseconds(), pointer}})
 	if err != nil {
 		return 0, err
 	}

@@ -38,6 +38,8 @@ var _ handoff.Store = (*Store)(nil)
 type Options struct {
 	// Prefix begins every key and channel. Default: handoff.
 	Prefix string
+	// Sentinels say which server is the master, where the client follows theirs.
+	Sentinels *Sentinels
 }
 
 // How long things may take.
@@ -63,12 +65,13 @@ const decoded = 64
 // Store keeps handoffs in Redis. It is safe for concurrent use. The client is the
 // caller's to close.
 type Store struct {
-	client redis.UniversalClient
-	prefix string
-	known  *record.Cache
-	decoy  string
-	turns  turns
-	script scripts
+	client    redis.UniversalClient
+	sentinels *Sentinels // or nil
+	prefix    string
+	known     *record.Cache
+	decoy     string
+	turns     turns
+	script    scripts
 
 	mu       sync.Mutex
 	replicas map[*redis.Client]*replicas // guarded by mu; one for each master there ever was
@@ -80,7 +83,7 @@ func New(client redis.UniversalClient, o Options) *Store {
 		o.Prefix = "handoff"
 	}
 	return &Store{
-		client: client, prefix: o.Prefix, known: record.NewCache(decoded), decoy: string(record.Decoy()),
+		client: client, sentinels: o.Sentinels, prefix: o.Prefix, known: record.NewCache(decoded), decoy: string(record.Decoy()),
 		turns: turns{all: make(map[handoff.ID]*turn)}, script: newScripts(), replicas: make(map[*redis.Client]*replicas),
 	}
 }
@@ -141,6 +144,7 @@ type held struct {
 	due     string
 	stamp   string // of the latest change
 	until   int64
+	by      *redis.StringCmd // which server said so, as ask returns it
 }
 
 // Get implements handoff.Store.
@@ -150,11 +154,15 @@ func (s *Store) Get(ctx context.Context, id handoff.ID) (handoff.Handoff, error)
 		return handoff.Handoff{}, err
 	}
 	defer cancel()
-	raw, err := s.client.HGet(ctx, s.recordKey(id), fieldRecord).Result()
+	var raw *redis.StringCmd
+	by, err := s.ask(ctx, func(p redis.Pipeliner) { raw = p.HGet(ctx, s.recordKey(id), fieldRecord) })
+	if isNil(err) {
+		return handoff.Handoff{}, s.unless(ctx, notFound(), by)
+	}
 	if err != nil {
 		return handoff.Handoff{}, fault(ctx, err)
 	}
-	h, _, err := s.known.Unmarshal(id, []byte(raw))
+	h, _, err := s.known.Unmarshal(id, []byte(raw.Val()))
 	return h, err
 }
 
@@ -171,39 +179,85 @@ func (s *Store) Lookup(ctx context.Context, key handoff.Key) (handoff.Handoff, e
 	}
 	defer cancel()
 	id := nobody
-	switch pointer, err := s.client.Get(ctx, s.keyKey(key)).Result(); {
+	var pointer, raw *redis.StringCmd
+	first, err := s.ask(ctx, func(p redis.Pipeliner) { pointer = p.Get(ctx, s.keyKey(key)) })
+	switch {
 	case err == nil:
-		id = owner(pointer)
+		id = owner(pointer.Val())
 	case !isNil(err):
 		return handoff.Handoff{}, fault(ctx, err)
 	}
-	raw, err := s.client.HGet(ctx, s.recordKey(id), fieldRecord).Result()
+	second, err := s.ask(ctx, func(p redis.Pipeliner) { raw = p.HGet(ctx, s.recordKey(id), fieldRecord) })
 	switch {
 	case isNil(err):
 		if _, err := record.Unmarshal([]byte(s.decoy)); err != nil {
 			return handoff.Handoff{}, err
 		}
-		return handoff.Handoff{}, notFound()
+		return handoff.Handoff{}, s.unless(ctx, notFound(), first, second)
 	case err != nil:
 		return handoff.Handoff{}, fault(ctx, err)
 	}
-	h, keys, err := s.known.Unmarshal(id, []byte(raw))
+	h, keys, err := s.known.Unmarshal(id, []byte(raw.Val()))
 	if err != nil {
 		return handoff.Handoff{}, err
 	}
 	if !slices.Contains(keys, key) {
-		return handoff.Handoff{}, notFound()
+		return handoff.Handoff{}, s.unless(ctx, notFound(), second)
 	}
 	return h, nil
 }
 
 // read returns what Redis holds of a handoff.
 func (s *Store) read(ctx context.Context, id handoff.ID) (held, error) {
-	fields, err := s.client.HMGet(ctx, s.recordKey(id), fieldRecord, fieldDue, fieldStamps, fieldUntil).Result()
+	var fields *redis.SliceCmd
+	by, err := s.ask(ctx, func(p redis.Pipeliner) {
+		fields = p.HMGet(ctx, s.recordKey(id), fieldRecord, fieldDue, fieldStamps, fieldUntil)
+	})
 	if err != nil {
 		return held{}, fault(ctx, err)
 	}
-	return s.decode(id, fields)
+	h, err := s.decode(id, fields.Val())
+	if handoff.CodeOf(err) == handoff.CodeNotFound {
+		err = s.unless(ctx, err, by)
+	}
+	h.by = by
+	return h, err
+}
+
+// ask puts a question to Redis, and returns what tells which server answered; nil
+// without Sentinel.
+func (s *Store) ask(ctx context.Context, queue func(redis.Pipeliner)) (by *redis.StringCmd, err error) {
+	p := s.client.Pipeline()
+	queue(p)
+	if s.sentinels != nil {
+		by = p.Info(ctx, "server")
+	}
+	_, err = p.Exec(ctx)
+	return by, err
+}
+
+// unless returns err, which follows from what servers said; or, if one of them is
+// not known to be the master, that the store is not available: what it said may be
+// out of date.
+func (s *Store) unless(ctx context.Context, err error, by ...*redis.StringCmd) error {
+	for _, info := range by {
+		if doubt := s.doubt(ctx, info); doubt != nil {
+			return fault(ctx, doubt)
+		}
+	}
+	return err
+}
+
+// doubt is why a server that answered is not known to be the master.
+func (s *Store) doubt(ctx context.Context, by *redis.StringCmd) error {
+	if by == nil {
+		return nil
+	}
+	info, err := by.Result()
+	if err != nil {
+		return err
+	}
+	return s.sentinels.vouch(ctx, runID(info))
 }
 
 func notFound() error { return handoff.Errorf(handoff.CodeNotFound, "no such handoff") }

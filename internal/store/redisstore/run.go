@@ -26,7 +26,8 @@ const (
 
 // run makes calls, those of one master in one go, and returns their answers in
 // the order of the calls. With lasting it returns once a replica has the changes
-// too, where there is one. An error means that the outcome is unknown.
+// too, where there is one, and Sentinel has no other master, where there is Sentinel.
+// An error means that the outcome is unknown.
 func (s *Store) run(ctx context.Context, lasting bool, calls ...call) ([]any, error) {
 	answers := make([]any, len(calls))
 	left := make([]int, len(calls))
@@ -117,8 +118,12 @@ func (s *Store) runOn(ctx context.Context, m *redis.Client, lasting bool, calls 
 			sent[n] = send(calls[i].script, ctx, pipe, calls[i].keys, calls[i].args...)
 		}
 		var acknowledged *redis.Cmd
+		var by *redis.StringCmd
 		if wait {
 			acknowledged = pipe.Do(ctx, "WAIT", 1, waitTime.Milliseconds())
+		}
+		if lasting && s.sentinels != nil {
+			by = pipe.Info(ctx, "server")
 		}
 		_, _ = pipe.Exec(ctx) // each has its own error
 		unknown := false
@@ -136,9 +141,11 @@ func (s *Store) runOn(ctx context.Context, m *redis.Client, lasting bool, calls 
 			continue
 		}
 		if wait {
-			return s.wantReplica(ctx, m, acknowledged)
+			if err := s.wantReplica(ctx, m, acknowledged); err != nil {
+				return err
+			}
 		}
-		return nil
+		return s.doubt(ctx, by)
 	}
 }
 
