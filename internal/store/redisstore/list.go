@@ -72,25 +72,27 @@ func (s *Store) List(ctx context.Context, q handoff.Query) (handoff.Page, error)
 // stays, since the record may be on its way: it goes with the whole list, which
 // expires once nothing has been added for a month beyond the longest time.
 func (s *Store) entries(ctx context.Context, list, from string, count int64) ([]entry, error) {
-	places, err := s.client.ZRangeByLex(ctx, list, &redis.ZRangeBy{Min: from, Max: "+", Count: count}).Result()
+	var places *redis.StringSliceCmd
+	err := s.ask(ctx, func(p redis.Pipeliner) {
+		places = p.ZRangeByLex(ctx, list, &redis.ZRangeBy{Min: from, Max: "+", Count: count})
+	})
 	if err != nil {
 		return nil, fault(ctx, err)
 	}
-	if len(places) == 0 {
+	if len(places.Val()) == 0 {
 		return nil, nil
 	}
-	found := make([]*redis.StringCmd, len(places))
-	_, err = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, place := range places {
+	found := make([]*redis.StringCmd, len(places.Val()))
+	err = s.ask(ctx, func(p redis.Pipeliner) {
+		for i, place := range places.Val() {
 			found[i] = p.HGet(ctx, s.recordKey(idAt(place)), fieldRecord)
 		}
-		return nil
 	})
 	if err != nil && !isNil(err) {
 		return nil, fault(ctx, err)
 	}
-	lot := make([]entry, len(places))
-	for i, place := range places {
+	lot := make([]entry, len(places.Val()))
+	for i, place := range places.Val() {
 		lot[i].place = place
 		if lot[i].record, err = found[i].Result(); err != nil && !isNil(err) {
 			return nil, fault(ctx, err)
@@ -116,11 +118,10 @@ func (s *Store) Due(ctx context.Context, t time.Time, limit int) ([]handoff.ID, 
 	}
 	last := "[" + string(record.Time(t)) + "\xff" // after every id at that time
 	of := make([]*redis.StringSliceCmd, shards)
-	_, err = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+	err = s.ask(ctx, func(p redis.Pipeliner) {
 		for n := range of {
 			of[n] = p.ZRangeByLex(ctx, s.dueKey(n), &redis.ZRangeBy{Min: "-", Max: last, Count: int64(limit)})
 		}
-		return nil
 	})
 	if err != nil {
 		return nil, fault(ctx, err)
@@ -140,11 +141,10 @@ func (s *Store) living(ctx context.Context, due []string) ([]handoff.ID, error) 
 		return nil, nil
 	}
 	there := make([]*redis.IntCmd, len(due))
-	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+	err := s.ask(ctx, func(p redis.Pipeliner) {
 		for i, e := range due {
 			there[i] = p.Exists(ctx, s.recordKey(idAt(e)))
 		}
-		return nil
 	})
 	if err != nil {
 		return nil, fault(ctx, err)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/store/record"
 )
@@ -90,8 +92,8 @@ func (r *reservation) reserve(ctx context.Context, keys []handoff.Key, lists []s
 func (r *reservation) takeOver(ctx context.Context, k handoff.Key, pointer string, at int64, ttl time.Duration) (int64, error) {
 	s := r.store
 	taken := handoff.Errorf(handoff.CodeConflict, "a key belongs to another handoff")
-	raw, err := s.client.HGet(ctx, s.recordKey(owner(pointer)), fieldRecord).Result()
-	switch {
+	var raw *redis.StringCmd
+	switch err := s.ask(ctx, func(p redis.Pipeliner) { raw = p.HGet(ctx, s.recordKey(owner(pointer)), fieldRecord) }); {
 	case isNil(err):
 		if at-writtenAt(pointer) < staleTime.Milliseconds() {
 			return 0, taken // its record is on the way, perhaps
@@ -99,7 +101,7 @@ func (r *reservation) takeOver(ctx context.Context, k handoff.Key, pointer strin
 	case err != nil:
 		return 0, fault(ctx, err)
 	default:
-		h, err := record.Unmarshal([]byte(raw))
+		h, err := record.Unmarshal([]byte(raw.Val()))
 		if err != nil {
 			return 0, err
 		}

@@ -14,7 +14,7 @@
 // and in the memory of a replica too where the master has one. Redis fails over
 // without asking us, so a master that is cut off from its replicas may still
 // acknowledge what the next one never hears of; "min-replicas-to-write 1" makes it
-// stop within seconds.
+// stop within seconds. Under Sentinel, Sentinels find out whether it still is one.
 package redisstore
 
 import (
@@ -144,7 +144,6 @@ type held struct {
 	due     string
 	stamp   string // of the latest change
 	until   int64
-	by      *redis.StringCmd // which server said so, as ask returns it
 }
 
 // Get implements handoff.Store.
@@ -155,11 +154,7 @@ func (s *Store) Get(ctx context.Context, id handoff.ID) (handoff.Handoff, error)
 	}
 	defer cancel()
 	var raw *redis.StringCmd
-	by, err := s.ask(ctx, func(p redis.Pipeliner) { raw = p.HGet(ctx, s.recordKey(id), fieldRecord) })
-	if isNil(err) {
-		return handoff.Handoff{}, s.unless(ctx, notFound(), by)
-	}
-	if err != nil {
+	if err := s.ask(ctx, func(p redis.Pipeliner) { raw = p.HGet(ctx, s.recordKey(id), fieldRecord) }); err != nil {
 		return handoff.Handoff{}, fault(ctx, err)
 	}
 	h, _, err := s.known.Unmarshal(id, []byte(raw.Val()))
@@ -180,20 +175,18 @@ func (s *Store) Lookup(ctx context.Context, key handoff.Key) (handoff.Handoff, e
 	defer cancel()
 	id := nobody
 	var pointer, raw *redis.StringCmd
-	first, err := s.ask(ctx, func(p redis.Pipeliner) { pointer = p.Get(ctx, s.keyKey(key)) })
-	switch {
+	switch err := s.ask(ctx, func(p redis.Pipeliner) { pointer = p.Get(ctx, s.keyKey(key)) }); {
 	case err == nil:
 		id = owner(pointer.Val())
 	case !isNil(err):
 		return handoff.Handoff{}, fault(ctx, err)
 	}
-	second, err := s.ask(ctx, func(p redis.Pipeliner) { raw = p.HGet(ctx, s.recordKey(id), fieldRecord) })
-	switch {
+	switch err := s.ask(ctx, func(p redis.Pipeliner) { raw = p.HGet(ctx, s.recordKey(id), fieldRecord) }); {
 	case isNil(err):
 		if _, err := record.Unmarshal([]byte(s.decoy)); err != nil {
 			return handoff.Handoff{}, err
 		}
-		return handoff.Handoff{}, s.unless(ctx, notFound(), first, second)
+		return handoff.Handoff{}, notFound()
 	case err != nil:
 		return handoff.Handoff{}, fault(ctx, err)
 	}
@@ -202,7 +195,7 @@ func (s *Store) Lookup(ctx context.Context, key handoff.Key) (handoff.Handoff, e
 		return handoff.Handoff{}, err
 	}
 	if !slices.Contains(keys, key) {
-		return handoff.Handoff{}, s.unless(ctx, notFound(), second)
+		return handoff.Handoff{}, notFound()
 	}
 	return h, nil
 }
@@ -210,50 +203,46 @@ func (s *Store) Lookup(ctx context.Context, key handoff.Key) (handoff.Handoff, e
 // read returns what Redis holds of a handoff.
 func (s *Store) read(ctx context.Context, id handoff.ID) (held, error) {
 	var fields *redis.SliceCmd
-	by, err := s.ask(ctx, func(p redis.Pipeliner) {
+	err := s.ask(ctx, func(p redis.Pipeliner) {
 		fields = p.HMGet(ctx, s.recordKey(id), fieldRecord, fieldDue, fieldStamps, fieldUntil)
 	})
 	if err != nil {
 		return held{}, fault(ctx, err)
 	}
-	h, err := s.decode(id, fields.Val())
-	if handoff.CodeOf(err) == handoff.CodeNotFound {
-		err = s.unless(ctx, err, by)
-	}
-	h.by = by
-	return h, err
+	return s.decode(id, fields.Val())
 }
 
-// ask puts a question to Redis, and returns what tells which server answered; nil
-// without Sentinel.
-func (s *Store) ask(ctx context.Context, queue func(redis.Pipeliner)) (by *redis.StringCmd, err error) {
+// ask puts questions to Redis. An error is the first that one of them has, or that
+// who answered is not known to be the master.
+func (s *Store) ask(ctx context.Context, queue func(redis.Pipeliner)) error {
 	p := s.client.Pipeline()
 	queue(p)
-	if s.sentinels != nil {
-		by = p.Info(ctx, "server")
+	who := s.who(ctx, p)
+	_, err := p.Exec(ctx)
+	if err != nil && !isNil(err) {
+		return err
 	}
-	_, err = p.Exec(ctx)
-	return by, err
-}
-
-// unless returns err, which follows from what servers said; or, if one of them is
-// not known to be the master, that the store is not available: what it said may be
-// out of date.
-func (s *Store) unless(ctx context.Context, err error, by ...*redis.StringCmd) error {
-	for _, info := range by {
-		if doubt := s.doubt(ctx, info); doubt != nil {
-			return fault(ctx, doubt)
-		}
+	if doubt := s.vouch(ctx, who); doubt != nil {
+		return doubt
 	}
 	return err
 }
 
-// doubt is why a server that answered is not known to be the master.
-func (s *Store) doubt(ctx context.Context, by *redis.StringCmd) error {
-	if by == nil {
+// who asks, beside other things, which server answers: for vouch. Without Sentinel
+// it asks nothing, and is nil.
+func (s *Store) who(ctx context.Context, p redis.Pipeliner) *redis.StringCmd {
+	if s.sentinels == nil {
 		return nil
 	}
-	info, err := by.Result()
+	return p.Info(ctx, "server")
+}
+
+// vouch returns nil if a server that answered is the master.
+func (s *Store) vouch(ctx context.Context, who *redis.StringCmd) error {
+	if who == nil {
+		return nil
+	}
+	info, err := who.Result()
 	if err != nil {
 		return err
 	}

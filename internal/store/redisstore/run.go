@@ -118,12 +118,12 @@ func (s *Store) runOn(ctx context.Context, m *redis.Client, lasting bool, calls 
 			sent[n] = send(calls[i].script, ctx, pipe, calls[i].keys, calls[i].args...)
 		}
 		var acknowledged *redis.Cmd
-		var by *redis.StringCmd
+		var who *redis.StringCmd
 		if wait {
 			acknowledged = pipe.Do(ctx, "WAIT", 1, waitTime.Milliseconds())
 		}
-		if lasting && s.sentinels != nil {
-			by = pipe.Info(ctx, "server")
+		if lasting {
+			who = s.who(ctx, pipe)
 		}
 		_, _ = pipe.Exec(ctx) // each has its own error
 		unknown := false
@@ -145,7 +145,7 @@ func (s *Store) runOn(ctx context.Context, m *redis.Client, lasting bool, calls 
 				return err
 			}
 		}
-		return s.doubt(ctx, by)
+		return s.vouch(ctx, who)
 	}
 }
 

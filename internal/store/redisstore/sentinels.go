@@ -17,9 +17,8 @@ import (
 // Sentinels say which server is the master. They make a replica master without the
 // consent of the master before: if that one comes back meanwhile, it goes on with a
 // replica that has not heard yet, and what the two acknowledge is gone a second
-// later. So under Sentinel no change is acknowledged, and nothing is said not to be
-// there, by a server that is not the master of most sentinels, or that one of them
-// is replacing.
+// later. So under Sentinel nothing that a server says counts, unless it is the master
+// of most sentinels and none of them is replacing it.
 //
 // Whoever voted in an election knows that there is one, and does not know what came
 // of it until the new master is there. So a vote is enough to doubt, where one that

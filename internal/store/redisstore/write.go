@@ -160,7 +160,7 @@ func (s *Store) Update(ctx context.Context, id handoff.ID, fn func(handoff.Hando
 		}
 		if err != nil {
 			r.release(ctx, &was.handoff)
-			return was.handoff, s.unless(ctx, err, was.by)
+			return was.handoff, err
 		}
 		other, err := s.change(ctx, r, was, next, stamp)
 		switch {
