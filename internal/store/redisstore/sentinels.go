@@ -28,11 +28,11 @@ type Sentinels struct {
 	servers redis.Options // of a server, but for its address
 	all     []*redis.SentinelClient
 
-	mu     sync.Mutex
-	round  *round        // guarded by mu; the latest
-	quiet  map[int]quiet // guarded by mu; those that did not answer
-	latest election      // guarded by mu
-	master *redis.Client // guarded by mu; of the server that was named last
+	mu       sync.Mutex
+	round    *round        // guarded by mu; the latest
+	quiet    map[int]quiet // guarded by mu; those that did not answer
+	election election      // guarded by mu; the latest
+	master   *redis.Client // guarded by mu; of the server that was named last
 }
 
 // NewSentinels returns those that a client with these options follows.
@@ -140,14 +140,14 @@ func (s *Sentinels) find(ctx context.Context) (server string, err error) {
 	if 2*len(verdicts) <= len(s.all) {
 		return "", fmt.Errorf("%w: %w", errNoSentinels, err)
 	}
-	latest, election := verdicts[0], int64(0)
+	latest, voted := verdicts[0], int64(0)
 	for _, v := range verdicts {
 		if v.epoch > latest.epoch {
 			latest = v
 		}
-		election = max(election, v.vote)
+		voted = max(voted, v.vote)
 	}
-	if election > latest.epoch && len(verdicts) < len(s.all) && s.isFresh(election) {
+	if voted > latest.epoch && len(verdicts) < len(s.all) && s.isFresh(voted) {
 		return "", errElection
 	}
 	for _, v := range verdicts {
@@ -206,10 +206,10 @@ type election struct {
 func (s *Sentinels) isFresh(epoch int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.latest.epoch != epoch {
-		s.latest = election{epoch, time.Now()}
+	if s.election.epoch != epoch {
+		s.election = election{epoch, time.Now()}
 	}
-	return time.Since(s.latest.since) < electionTime
+	return time.Since(s.election.since) < electionTime
 }
 
 // verdicts are those of all sentinels that answer in time, and why others do not.
