@@ -17,6 +17,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/limit/redislimit"
 	"github.com/handoff-portal/handoff/internal/live/redislive"
 	"github.com/handoff-portal/handoff/internal/store/redisstore"
+	"github.com/handoff-portal/handoff/internal/store/sentinel"
 	"github.com/handoff-portal/handoff/web"
 )
 
@@ -47,7 +48,7 @@ func openRedis(ctx context.Context, c *config.Redis, log *slog.Logger) (shared, 
 	closeAll := client.Close
 	var so redisstore.Options
 	if c.Master != "" {
-		so.Sentinels = redisstore.NewSentinels(o.Failover())
+		so.Sentinels = sentinel.NewGroup(o.Failover(), time.Now)
 		closeAll = func() error { return errors.Join(client.Close(), so.Sentinels.Close()) }
 	}
 	store := redisstore.New(client, so)

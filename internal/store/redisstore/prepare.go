@@ -48,6 +48,9 @@ func (s *Store) Prepare(ctx context.Context) (doubts []string, err error) {
 	if found != format && found != "" {
 		return nil, ErrFormat
 	}
+	if s.sentinels != nil {
+		doubts = append(doubts, s.sentinels.Doubts(ctx)...)
+	}
 	replicated := false
 	if m, err := s.master(ctx, key); err == nil {
 		if replicated, err = s.replicated(ctx, m, true); err != nil {

@@ -14,7 +14,8 @@
 // and in the memory of a replica too where the master has one. Redis fails over
 // without asking us, so a master that is cut off from its replicas may still
 // acknowledge what the next one never hears of; "min-replicas-to-write 1" makes it
-// stop within seconds. Under Sentinel, Sentinels find out whether it still is one.
+// stop within seconds. Under Sentinel nothing that a server says counts unless the
+// sentinels vouch for it.
 package redisstore
 
 import (
@@ -30,6 +31,7 @@ import (
 
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/store/record"
+	"github.com/handoff-portal/handoff/internal/store/sentinel"
 )
 
 var _ handoff.Store = (*Store)(nil)
@@ -39,7 +41,7 @@ type Options struct {
 	// Prefix begins every key and channel. Default: handoff.
 	Prefix string
 	// Sentinels say which server is the master, where the client follows theirs.
-	Sentinels *Sentinels
+	Sentinels *sentinel.Group
 }
 
 // How long things may take.
@@ -66,7 +68,7 @@ const decoded = 64
 // caller's to close.
 type Store struct {
 	client    redis.UniversalClient
-	sentinels *Sentinels // or nil
+	sentinels *sentinel.Group // or nil
 	prefix    string
 	known     *record.Cache
 	decoy     string
@@ -246,7 +248,7 @@ func (s *Store) vouch(ctx context.Context, who *redis.StringCmd) error {
 	if err != nil {
 		return err
 	}
-	return s.sentinels.vouch(ctx, runID(info))
+	return s.sentinels.Vouch(ctx, sentinel.RunID(info))
 }
 
 func notFound() error { return handoff.Errorf(handoff.CodeNotFound, "no such handoff") }

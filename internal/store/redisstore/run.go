@@ -167,8 +167,9 @@ func (s *Store) wantReplica(ctx context.Context, m *redis.Client, acknowledged *
 
 // replicas is whether a master has any, when it was asked last.
 type replicas struct {
-	any   bool
-	asked time.Time
+	any    bool
+	asked  time.Time
+	server string // the master that Sentinel had then: the client may follow to another
 }
 
 // replicaAge is how long an answer about replicas holds.
@@ -177,17 +178,21 @@ const replicaAge = time.Second
 // replicated reports whether a master has a replica that follows it. It asks once
 // a second, or at once if told to.
 func (s *Store) replicated(ctx context.Context, m *redis.Client, ask bool) (bool, error) {
+	server := ""
+	if s.sentinels != nil {
+		server = s.sentinels.Server()
+	}
 	s.mu.Lock()
 	known := s.replicas[m]
 	s.mu.Unlock()
-	if known != nil && !ask && time.Since(known.asked) < replicaAge {
+	if known != nil && !ask && known.server == server && time.Since(known.asked) < replicaAge {
 		return known.any, nil
 	}
 	text, err := m.Info(ctx, "replication").Result()
 	if err != nil {
 		return false, err
 	}
-	known = &replicas{any: onlineReplicas(text) > 0, asked: time.Now()}
+	known = &replicas{any: onlineReplicas(text) > 0, asked: time.Now(), server: server}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.replicas[m] = known

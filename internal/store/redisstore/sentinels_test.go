@@ -14,6 +14,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/handoff"
 	"github.com/handoff-portal/handoff/internal/redistest"
 	"github.com/handoff-portal/handoff/internal/store/redisstore"
+	"github.com/handoff-portal/handoff/internal/store/sentinel"
 	"github.com/handoff-portal/handoff/internal/store/storetest"
 )
 
@@ -50,7 +51,7 @@ func TestReplacedMaster(t *testing.T) {
 				return redises.Master(t) == redises.Servers[1].Addr // the other sentinels have not heard yet, perhaps
 			})
 			slices.Reverse(redises.Addrs)
-			watch := redisstore.NewSentinels(&redis.FailoverOptions{MasterName: redises.Name, SentinelAddrs: redises.Addrs})
+			watch := sentinel.NewGroup(&redis.FailoverOptions{MasterName: redises.Name, SentinelAddrs: redises.Addrs}, time.Now)
 			defer watch.Close()
 			wantDoubt(t, redises.Servers[0].Client(), watch)
 			if len(c.deaf) == 1 {
@@ -91,7 +92,7 @@ func TestLeaderFallsSilent(t *testing.T) {
 		_, err := blind.Create(t.Context(), storetest.Handoff(3))
 		return err == nil
 	})
-	watch := redisstore.NewSentinels(&redis.FailoverOptions{MasterName: redises.Name, SentinelAddrs: redises.Addrs})
+	watch := sentinel.NewGroup(&redis.FailoverOptions{MasterName: redises.Name, SentinelAddrs: redises.Addrs}, time.Now)
 	defer watch.Close()
 	wantDoubt(t, old, watch)
 	s := redisstore.New(old, redisstore.Options{Sentinels: watch})
@@ -110,7 +111,7 @@ func deafen(t *testing.T, server *redistest.Server) {
 }
 
 // wantDoubt uses a store on a master that sentinels do not vouch for.
-func wantDoubt(t *testing.T, old *redis.Client, watch *redisstore.Sentinels) {
+func wantDoubt(t *testing.T, old *redis.Client, watch *sentinel.Group) {
 	t.Helper()
 	h := storetest.Handoff(1)
 	if _, err := redisstore.New(old, redisstore.Options{}).Create(t.Context(), h); err != nil {
@@ -180,7 +181,7 @@ func preferOther(t *testing.T, redises *redistest.Sentinel, server *redistest.Se
 func TestSentinelsVouch(t *testing.T) {
 	t.Parallel()
 	redises := redistest.StartSentinel(t, time.Minute, redistest.Durable()...)
-	watch := redisstore.NewSentinels(&redis.FailoverOptions{MasterName: redises.Name, SentinelAddrs: redises.Addrs})
+	watch := sentinel.NewGroup(&redis.FailoverOptions{MasterName: redises.Name, SentinelAddrs: redises.Addrs}, time.Now)
 	defer watch.Close()
 	s := redisstore.New(redises.Client(t), redisstore.Options{Sentinels: watch})
 	h := storetest.Handoff(1)
@@ -201,7 +202,7 @@ func TestSentinelsVouch(t *testing.T) {
 	redises.Sentinels[1].Kill()
 	until(t, "no change is taken with one sentinel of three", func() bool {
 		_, err := s.Update(t.Context(), h.ID, add)
-		return err != nil && strings.Contains(err.Error(), "sentinels")
+		return handoff.CodeOf(err) == handoff.CodeStoreUnavailable
 	})
 	redises.Sentinels[1].Run()
 	until(t, "a change is taken again", func() bool {
@@ -215,7 +216,9 @@ func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	for tick := time.NewTicker(20 * time.Millisecond); !is(); {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !is() {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
