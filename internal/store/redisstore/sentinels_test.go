@@ -147,7 +147,7 @@ func wantDoubt(t *testing.T, old *redis.Client, watch *sentinel.Group) {
 func wantAway(t *testing.T, what string, err error) {
 	t.Helper()
 	if handoff.CodeOf(err) != handoff.CodeStoreUnavailable {
-		t.Errorf("%s on a master that is being replaced = %v, want code %s", what, err, handoff.CodeStoreUnavailable)
+		t.Errorf("%s where no sentinel vouches = %v, want code %s", what, err, handoff.CodeStoreUnavailable)
 	}
 }
 
@@ -209,6 +209,64 @@ func TestSentinelsVouch(t *testing.T) {
 		_, err := s.Update(t.Context(), h.ID, add)
 		return err == nil
 	})
+}
+
+// A user of the sentinels may do no more than the documentation says; one who may not
+// even that is told of before anything is refused.
+func TestSentinelUser(t *testing.T) {
+	long(t)
+	t.Parallel()
+	redises := redistest.StartSentinel(t, time.Second, append(redistest.Durable(), "--min-replicas-to-write", "1")...)
+	for _, addr := range redises.Addrs {
+		c := redis.NewClient(&redis.Options{Addr: addr})
+		defer c.Close()
+		for user, rights := range map[string]string{
+			"portal":  "on >secret &* +@connection +@pubsub +sentinel|get-master-addr-by-name +sentinel|sentinels +sentinel|master +sentinel|is-master-down-by-addr",
+			"default": "-sentinel|master",
+		} {
+			command := []any{"ACL", "SETUSER", user}
+			for _, r := range strings.Fields(rights) {
+				command = append(command, r)
+			}
+			if err := c.Do(t.Context(), command...).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	open := func(user, password string) (s *redisstore.Store, doubts []string) {
+		t.Helper()
+		o := &redis.FailoverOptions{
+			MasterName: redises.Name, SentinelAddrs: redises.Addrs, SentinelUsername: user, SentinelPassword: password,
+			ContextTimeoutEnabled: true, DialTimeout: time.Second, DialerRetries: 1, DisableIdentity: true,
+		}
+		client, watch := redis.NewFailoverClient(o), sentinel.NewGroup(o, time.Now)
+		t.Cleanup(func() { client.Close(); watch.Close() })
+		s = redisstore.New(client, redisstore.Options{Sentinels: watch})
+		doubts, err := s.Prepare(t.Context())
+		if err != nil {
+			t.Fatalf("Prepare as %q: %v", user, err)
+		}
+		return s, doubts
+	}
+	s, doubts := open("portal", "secret")
+	if len(doubts) > 0 {
+		t.Errorf("Prepare doubts %q, want nothing", doubts)
+	}
+	h := storetest.Handoff(1)
+	if _, err := s.Create(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	redises.Servers[0].Kill()
+	until(t, "a change is taken after a failover", func() bool {
+		_, err := s.Update(t.Context(), h.ID, add)
+		return err == nil
+	})
+	s, doubts = open("", "")
+	if len(doubts) != 3 || !strings.Contains(doubts[0], "NOPERM") {
+		t.Errorf("Prepare of one who may not ask doubts %q, want a word of each sentinel", doubts)
+	}
+	_, err := s.Get(t.Context(), h.ID)
+	wantAway(t, "Get of one who may not ask", err)
 }
 
 // until waits until is.
