@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/handoff-portal/handoff/internal/porttest"
 )
 
 // Server is one redis-server, or redis-sentinel.
@@ -64,12 +66,7 @@ func newServer(t testing.TB, program string) *Server {
 	if _, err := exec.LookPath(program); err != nil {
 		t.Skipf("SKIPPED: %s is not installed (Debian: redis-server, redis-sentinel)", program)
 	}
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	s := &Server{Addr: l.Addr().String(), Dir: t.TempDir(), t: t, program: program}
+	s := &Server{Addr: porttest.Address(t), Dir: t.TempDir(), t: t, program: program}
 	t.Cleanup(s.Kill)
 	return s
 }

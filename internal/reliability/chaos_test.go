@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/handoff-portal/handoff/internal/porttest"
 	"github.com/handoff-portal/handoff/internal/redistest"
 )
 
@@ -27,7 +28,7 @@ func TestEverythingBreaks(t *testing.T) {
 	}
 	redises := redistest.StartSentinel(t, 2*time.Second, append(redistest.Durable(), "--min-replicas-to-write", "1", "--repl-diskless-sync-delay", "0")...)
 	w := newWorld(t, "redis+sentinel://"+strings.Join(redises.Addrs, ",")+"/"+redises.Name)
-	front := freeAddress(t)
+	front := porttest.Address(t)
 	w.at(front)
 	processes := []*process{w.process(), w.process(), w.process()}
 	for _, p := range processes {

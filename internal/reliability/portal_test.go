@@ -19,6 +19,7 @@ import (
 	"github.com/handoff-portal/handoff/internal/keyring"
 	"github.com/handoff-portal/handoff/internal/partner"
 	"github.com/handoff-portal/handoff/internal/platform/platformsim"
+	"github.com/handoff-portal/handoff/internal/porttest"
 )
 
 // patience is how long anything may take that has no limit of its own.
@@ -133,7 +134,7 @@ func (w *world) process() *process {
 	w.t.Helper()
 	dir := w.t.TempDir()
 	p := &process{
-		w: w, listen: freeAddress(w.t), internal: freeAddress(w.t), file: filepath.Join(dir, "handoff.yaml"), log: filepath.Join(dir, "log"),
+		w: w, listen: porttest.Address(w.t), internal: porttest.Address(w.t), file: filepath.Join(dir, "handoff.yaml"), log: filepath.Join(dir, "log"),
 	}
 	w.t.Cleanup(func() {
 		p.kill()
@@ -250,15 +251,4 @@ func (p *process) reportCrashes() {
 			p.w.t.Errorf("a process logged: %s", line)
 		}
 	}
-}
-
-// freeAddress is one of 127.0.0.1 that nobody listens on just now.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

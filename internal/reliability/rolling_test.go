@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/handoff-portal/handoff/internal/porttest"
 	"github.com/handoff-portal/handoff/internal/redistest"
 )
 
@@ -31,7 +32,7 @@ func TestRollingRestart(t *testing.T) {
 	server := redistest.Start(t, redistest.Durable()...)
 	w := newWorld(t, "redis://"+server.Addr)
 	w.drain = time.Second
-	front := freeAddress(t)
+	front := porttest.Address(t)
 	w.at(front)
 	processes := []*process{w.process(), w.process(), w.process()}
 	for _, p := range processes {

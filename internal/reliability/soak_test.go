@@ -18,6 +18,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/handoff-portal/handoff/internal/porttest"
 	"github.com/handoff-portal/handoff/internal/redistest"
 )
 
@@ -58,7 +59,7 @@ func TestSoak(t *testing.T) {
 		t.Run("redis", func(t *testing.T) {
 			server := redistest.Start(t, redistest.Durable()...)
 			w := newWorld(t, "redis://"+server.Addr)
-			front := freeAddress(t)
+			front := porttest.Address(t)
 			w.at(front)
 			processes := []*process{w.process(), w.process(), w.process()}
 			startNginx(t, front, processes)

@@ -225,7 +225,7 @@ func TestSentinelUser(t *testing.T) {
 			"default": "-sentinel|master",
 		} {
 			command := []any{"ACL", "SETUSER", user}
-			for _, r := range strings.Fields(rights) {
+			for r := range strings.FieldsSeq(rights) {
 				command = append(command, r)
 			}
 			if err := c.Do(t.Context(), command...).Err(); err != nil {
