@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// Ports are taken in turn, so that two tests at once never get the same, and from
-// below those that Linux gives to connections: one of those may have any of them
-// while its server is being started again.
+// Ports are taken in turn, so that two tests of one process never get the same, and
+// those of two processes seldom, and from below those that Linux gives to connections:
+// one of those may have any of them while its server is being started again.
 const (
 	first = 16_000
 	count = 16_000

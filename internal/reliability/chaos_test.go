@@ -105,7 +105,7 @@ func TestEverythingBreaks(t *testing.T) {
 // the worst moment: when another has just become master.
 func breakThings(t *testing.T, done <-chan struct{}, span time.Duration, processes []*process, redises *redistest.Sentinel) (kills int) {
 	t.Helper()
-	restart, failover := time.After(span/3), time.After(span*2/3)
+	restart, failover := time.After(span/3), (<-chan time.Time)(nil)
 	kill := time.NewTicker(3 * time.Second)
 	defer kill.Stop()
 	stop := time.After(span + 3*time.Second) // then all may end
@@ -126,9 +126,10 @@ func breakThings(t *testing.T, done <-chan struct{}, span time.Duration, process
 			master := redises.At(redises.Master(t))
 			master.Kill()
 			master.Run()
+			failover = time.After(span / 3)
 		case <-failover:
+			old := redises.At(redises.Master(t))
 			failing.Go(func() {
-				old := redises.At(redises.Master(t))
 				old.Kill()
 				for began := time.Now(); !redises.AnotherIsMaster(t, old); time.Sleep(5 * time.Millisecond) {
 					if time.Since(began) > patience {

@@ -14,8 +14,8 @@
 // and in the memory of a replica too where the master has one. Redis fails over
 // without asking us, so a master that is cut off from its replicas may still
 // acknowledge what the next one never hears of; "min-replicas-to-write 1" makes it
-// stop within seconds. Under Sentinel nothing that a server says counts unless the
-// sentinels vouch for it.
+// stop within seconds. Under Sentinel nothing is read from a server, or acknowledged
+// by it, that the sentinels do not vouch for.
 package redisstore
 
 import (

@@ -25,7 +25,7 @@ const (
 	roundAge = 50 * time.Millisecond
 	// roundTime is how long one may take to answer. One that did not is asked again
 	// every quietTime, and nobody waits for it.
-	roundTime = 500 * time.Millisecond
+	roundTime = time.Second
 	quietTime = time.Second
 	// electionTime is how long an election is a reason to doubt: sentinels tell each
 	// other what they know every two seconds, and one that came to nothing stays on
@@ -51,11 +51,12 @@ type Group struct {
 	now     func() time.Time
 
 	mu       sync.Mutex
-	round    *round        // guarded by mu; the latest
-	quiet    map[int]quiet // guarded by mu; those that did not answer
-	election election      // guarded by mu; the latest
-	master   *redis.Client // guarded by mu; of the server that was named last
-	server   string        // guarded by mu; its run id
+	round    *round            // guarded by mu; the latest
+	quiet    map[int]quiet     // guarded by mu; those that did not answer
+	heard    map[int]time.Time // guarded by mu; when each was asked what it answered last
+	election election          // guarded by mu; the latest
+	master   *redis.Client     // guarded by mu; of the server that was named last
+	server   string            // guarded by mu; its run id
 }
 
 // round is what came of asking them all at once.
@@ -83,10 +84,10 @@ type election struct {
 func NewGroup(o *redis.FailoverOptions, now func() time.Time) *Group {
 	common := redis.Options{
 		ClientName: o.ClientName, DisableIdentity: o.DisableIdentity, TLSConfig: o.TLSConfig, Protocol: o.Protocol,
-		ContextTimeoutEnabled: true, DialTimeout: roundTime, DialerRetries: 1, MaxRetries: -1,
+		ContextTimeoutEnabled: true, DialTimeout: roundTime, DialerRetries: 1, MaxRetries: -1, ConnMaxIdleTime: o.ConnMaxIdleTime,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	g := &Group{name: o.MasterName, addrs: o.SentinelAddrs, now: now, servers: common, quiet: make(map[int]quiet)}
+	g := &Group{name: o.MasterName, addrs: o.SentinelAddrs, now: now, servers: common, quiet: make(map[int]quiet), heard: make(map[int]time.Time)}
 	g.servers.Username, g.servers.Password = o.Username, o.Password
 	for _, addr := range o.SentinelAddrs {
 		one := common
@@ -116,7 +117,7 @@ func (g *Group) Close() error {
 // what came of it until the new master is there: so for 10 s a vote is enough to
 // doubt, where one that may lead the failover does not answer.
 //
-// What it says is true of some moment in the last 50 ms.
+// The sentinels were asked 50 ms before the call at the earliest.
 func (g *Group) Vouch(ctx context.Context, server string) error {
 	r := g.ask()
 	select {
@@ -124,7 +125,7 @@ func (g *Group) Vouch(ctx context.Context, server string) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if r.err == nil && r.server != server {
+	if r.err == nil && (server == "" || r.server != server) {
 		return errNotMaster
 	}
 	return r.err
@@ -158,8 +159,10 @@ func (g *Group) Doubts(ctx context.Context) []string {
 			switch v, err := g.verdict(ctx, c); {
 			case err != nil:
 				doubts[i] = fmt.Sprintf("the sentinel at %s does not say which server is master, and without most of them nothing is read or changed: %v", g.addrs[i], err)
-			case v.deaf:
+			case v.mute:
 				doubts[i] = fmt.Sprintf("the sentinel at %s does not let us ask is-master-down-by-addr, and without it a failover is not noticed whose leader is away", g.addrs[i])
+			case v.others >= len(g.all):
+				doubts[i] = fmt.Sprintf("the sentinel at %s knows of %d others, and store: names %d in all: name each, or a failover that another leads is noticed late", g.addrs[i], v.others, len(g.all))
 			}
 		})
 	}
@@ -188,18 +191,18 @@ func (g *Group) ask() *round {
 // find asks who the master is, and that one for its run id: a sentinel's is up to
 // ten seconds old.
 func (g *Group) find(ctx context.Context) (server string, err error) {
-	verdicts, err := g.verdicts(ctx)
+	verdicts, silent := g.verdicts(ctx)
 	if 2*len(verdicts) <= len(g.all) {
-		return "", fmt.Errorf("%w: %v", errNoMajority, err) //nolint:errorlint // why each is silent is for people, and nobody's to act on
+		return "", fmt.Errorf("%w: %s", errNoMajority, strings.Join(silent, "; "))
 	}
-	latest, voted := verdicts[0], int64(0)
+	latest, voted, all := verdicts[0], int64(0), len(g.all)
 	for _, v := range verdicts {
 		if v.epoch > latest.epoch {
 			latest = v
 		}
-		voted = max(voted, v.vote)
+		voted, all = max(voted, v.vote), max(all, 1+v.others)
 	}
-	if fresh := g.isFresh(voted); fresh && voted > latest.epoch && len(verdicts) < len(g.all) {
+	if fresh := g.isFresh(voted); fresh && voted > latest.epoch && len(verdicts) < all {
 		return "", errElection
 	}
 	for _, v := range verdicts {
@@ -243,8 +246,8 @@ func (g *Group) isFresh(epoch int64) bool {
 	return g.now().Sub(g.election.since) < electionTime
 }
 
-// verdicts are those of all sentinels that answer in time, and why others do not.
-func (g *Group) verdicts(ctx context.Context) ([]verdict, error) {
+// verdicts are those of all sentinels that answer in time, and why others are silent.
+func (g *Group) verdicts(ctx context.Context) (out []verdict, silent []string) {
 	ctx, cancel := context.WithTimeout(ctx, roundTime)
 	defer cancel()
 	given, errs := make([]verdict, len(g.all)), make([]error, len(g.all))
@@ -255,22 +258,26 @@ func (g *Group) verdicts(ctx context.Context) ([]verdict, error) {
 		}
 	}
 	asking.Wait()
-	var out []verdict
 	for i, v := range given {
-		if errs[i] == nil {
-			out = append(out, v)
+		if errs[i] != nil {
+			silent = append(silent, fmt.Sprintf("%s: %v", g.addrs[i], errs[i]))
+			continue
 		}
+		out = append(out, v)
 	}
-	return out, errors.Join(errs...)
+	return out, silent
 }
 
 // silence is why a sentinel is not waited for, or nil. It is asked all the same, now
-// and then.
+// and then. Where the others are no majority, all are waited for.
 func (g *Group) silence(i int) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	q, is := g.quiet[i]
-	if is && g.now().Sub(q.asked) >= quietTime {
+	if !is || 2*len(g.quiet) >= len(g.all) {
+		return nil
+	}
+	if g.now().Sub(q.asked) >= quietTime {
 		g.quiet[i] = quiet{q.err, g.now()}
 		go func() {
 			ctx, cancel := context.WithTimeout(context.Background(), roundTime)
@@ -283,12 +290,15 @@ func (g *Group) silence(i int) error {
 
 // hear asks a sentinel, and notes whether it answers.
 func (g *Group) hear(ctx context.Context, i int) (verdict, error) {
+	began := g.now()
 	v, err := g.verdict(ctx, g.all[i])
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if err == nil {
+	switch {
+	case err == nil:
 		delete(g.quiet, i)
-	} else {
+		g.heard[i] = began
+	case !g.heard[i].After(began): // or it has answered one who asked later
 		g.quiet[i] = quiet{err, g.now()}
 	}
 	return v, err

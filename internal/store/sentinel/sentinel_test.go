@@ -34,6 +34,7 @@ type word struct {
 	master  string // by master: a server's address
 	flags   string
 	epoch   int
+	others  int
 	vote    int   // the epoch of its last vote; -1: it does not tell
 	then    *word // what it says once this was said in full
 }
@@ -123,7 +124,7 @@ func (s *sentinels) serve(conn net.Conn, said *atomic.Pointer[word], asked *atom
 			fmt.Fprint(conn, bulks(host, port))
 		case "master":
 			host, port, _ := net.SplitHostPort(s.servers[w.master].Addr)
-			fmt.Fprint(conn, bulks("ip", host, "port", port, "flags", "master"+w.flags, "config-epoch", strconv.Itoa(w.epoch)))
+			fmt.Fprint(conn, bulks("ip", host, "port", port, "flags", "master"+w.flags, "config-epoch", strconv.Itoa(w.epoch), "num-other-sentinels", strconv.Itoa(w.others)))
 			if w.then != nil {
 				said.Store(w.then)
 			}
@@ -190,17 +191,18 @@ func TestVouch(t *testing.T) {
 		name   string
 		says   []word
 		master string // or none
+		why    string // there is none
 	}{
-		{"all agree", []word{calm, calm, calm}, before},
-		{"one alone", []word{calm}, before},
-		{"they do not tell of votes", []word{deaf, deaf, deaf}, before},
-		{"one leads a failover", []word{calm, calm, leads}, ""},
-		{"one has led it, and nobody has heard", []word{calm, calm, led}, after},
-		{"one has heard", []word{calm, heard, led}, after},
-		{"one hears in between", []word{torn, calm, led}, after},
-		{"one is never of one mind", []word{stuck, calm, led}, after},
-		{"one does not know the master", []word{calm, stranger, calm}, before},
-		{"two do not know the master", []word{stranger, stranger, calm}, ""},
+		{"all agree", []word{calm, calm, calm}, before, ""},
+		{"one alone", []word{calm}, before, ""},
+		{"they do not tell of votes", []word{deaf, deaf, deaf}, before, ""},
+		{"one leads a failover", []word{calm, calm, leads}, "", "sentinel is replacing the master"},
+		{"one has led it, and nobody has heard", []word{calm, calm, led}, after, ""},
+		{"one has heard", []word{calm, heard, led}, after, ""},
+		{"one hears in between", []word{torn, calm, led}, after, ""},
+		{"one is never of one mind", []word{stuck, calm, led}, after, ""},
+		{"one does not know the master", []word{calm, stranger, calm}, before, ""},
+		{"two do not know the master", []word{stranger, stranger, calm}, "", "most sentinels do not say"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -208,8 +210,14 @@ func TestVouch(t *testing.T) {
 			g := s.group()
 			for _, name := range []string{before, after} {
 				err := g.Vouch(t.Context(), s.runID(name))
-				if (err == nil) != (name == c.master) {
-					t.Errorf("Vouch(the server %s) = %v, want an error only if the master is not %q", name, err, c.master)
+				why := c.why
+				if name == c.master {
+					why = ""
+				} else if c.master != "" {
+					why = "sentinel has another server for the master"
+				}
+				if (err == nil) != (why == "") || (err != nil && !strings.Contains(err.Error(), why)) {
+					t.Errorf("Vouch(the server %s) = %v, want %q", name, err, why)
 				}
 				if errors.Is(err, redis.Nil) {
 					t.Errorf("Vouch(the server %s) = %v: to a store it says that there is nothing", name, err)
@@ -265,39 +273,73 @@ func TestElections(t *testing.T) {
 		t.Fatalf("Vouch where all answer = %v", err)
 	}
 	s.says[0].Store(nil)
-	if err := vouch(time.Second); err == nil {
-		t.Error("Vouch soon after an election, with one silent = nil, want an error")
+	const doubt = "have voted to replace"
+	if err := vouch(time.Second); err == nil || !strings.Contains(err.Error(), doubt) {
+		t.Errorf("Vouch soon after an election, with one silent = %v, want %q", err, doubt)
 	}
 	if err := vouch(9 * time.Second); err != nil {
 		t.Errorf("Vouch long after an election, with one silent = %v", err)
 	}
 	s.says[1].Store(&word{address: before, master: before, vote: 4})
-	if err := vouch(time.Second); err == nil {
-		t.Error("Vouch after another, with one silent = nil, want an error")
+	if err := vouch(time.Second); err == nil || !strings.Contains(err.Error(), doubt) {
+		t.Errorf("Vouch after another, with one silent = %v, want %q", err, doubt)
 	}
-	s.says[1].Store(&voted)
-	if err := vouch(9 * time.Second); err == nil {
-		t.Error("Vouch soon after another of which nobody tells now = nil, want an error")
+	if err := vouch(8 * time.Second); err == nil || !strings.Contains(err.Error(), doubt) {
+		t.Errorf("Vouch still soon after another, with one silent = %v, want %q", err, doubt)
 	}
-	if err := vouch(time.Second); err != nil {
+	if err := vouch(2 * time.Second); err != nil {
 		t.Errorf("Vouch long after another = %v", err)
 	}
 }
 
 func TestDoubts(t *testing.T) {
 	t.Parallel()
-	s := newSentinels(t, word{address: before, master: before}, word{address: before, master: before, vote: -1}, word{})
-	doubts := s.group().Doubts(t.Context())
-	if len(doubts) != 2 || !strings.Contains(doubts[0], s.addrs[1]) || !strings.Contains(doubts[1], s.addrs[2]) {
+	calm := word{address: before, master: before, others: 2}
+	mute, knowsMore := calm, calm
+	mute.vote, knowsMore.others = -1, 3
+	s := newSentinels(t, calm, mute, word{}, knowsMore)
+	s.addrs = s.addrs[:3]
+	if doubts := s.group().Doubts(t.Context()); len(doubts) != 2 || !strings.Contains(doubts[0], s.addrs[1]) || !strings.Contains(doubts[1], s.addrs[2]) {
 		t.Errorf("Doubts() = %q, want one of the second and one of the third sentinel", doubts)
+	}
+	s.says[0].Store(&knowsMore)
+	if doubts := s.group().Doubts(t.Context()); len(doubts) != 3 || !strings.Contains(doubts[0], "knows of 3 others") {
+		t.Errorf("Doubts() = %q, want one more, of a sentinel that is not named", doubts)
+	}
+}
+
+// A round is shared for 50 ms, and not longer.
+func TestRounds(t *testing.T) {
+	t.Parallel()
+	s := newSentinels(t, word{address: before, master: before})
+	g, master := s.group(), s.runID(before)
+	for range 3 {
+		if err := g.Vouch(t.Context(), master); err != nil {
+			t.Fatal(err)
+		}
+	}
+	once := s.asked[0].Load()
+	s.says[0].Store(&word{address: after, master: after, epoch: 1, vote: 1})
+	s.pass(49 * time.Millisecond)
+	if err := g.Vouch(t.Context(), master); err != nil || s.asked[0].Load() != once {
+		t.Errorf("after 49 ms Vouch = %v and %d questions, want none new", err, s.asked[0].Load()-once)
+	}
+	s.pass(time.Millisecond)
+	if err := g.Vouch(t.Context(), master); err == nil {
+		t.Error("after 50 ms Vouch(the server before) = nil, want an error")
 	}
 }
 
 // until waits until is.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for began := time.Now(); !is(); {
-		if time.Since(began) > 30*time.Second {
+	late := time.After(30 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-late:
 			t.Fatalf("it never came to be that %s", what)
 		}
 	}

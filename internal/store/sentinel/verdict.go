@@ -16,7 +16,8 @@ type verdict struct {
 	master   string // its address
 	epoch    int64  // of the failover that made it master: the latest is right
 	vote     int64  // the epoch that this sentinel voted in last
-	deaf     bool   // it does not tell us about votes
+	mute     bool   // it does not tell us about votes
+	others   int    // the sentinels that it knows of
 	replaced bool   // it is making another one master, and has not yet
 }
 
@@ -45,9 +46,10 @@ func (g *Group) verdict(ctx context.Context, c *redis.SentinelClient) (verdict, 
 		}
 		v.replaced = failing && v.master == old
 		if v.epoch, err = strconv.ParseInt(known["config-epoch"], 10, 64); err != nil {
-			return verdict{}, fmt.Errorf("reading a sentinel's config-epoch: %w", err)
+			return verdict{}, fmt.Errorf("reading config-epoch: %w", err)
 		}
-		v.vote, v.deaf, err = vote(ctx, c, known["ip"], known["port"])
+		v.others, _ = strconv.Atoi(known["num-other-sentinels"]) // none, where it does not say
+		v.vote, v.mute, err = vote(ctx, c, known["ip"], known["port"])
 		return v, err
 	}
 	return verdict{}, errUnsettled
@@ -56,7 +58,7 @@ func (g *Group) verdict(ctx context.Context, c *redis.SentinelClient) (verdict, 
 // vote asks for the epoch in which a sentinel voted last, by what sentinels ask each
 // other for a vote with: in an epoch that is long past nobody gets one, and is told
 // whom this one voted for, and when.
-func vote(ctx context.Context, c *redis.SentinelClient, ip, port string) (epoch int64, deaf bool, err error) {
+func vote(ctx context.Context, c *redis.SentinelClient, ip, port string) (epoch int64, mute bool, err error) {
 	ask := redis.NewSliceCmd(ctx, "SENTINEL", "IS-MASTER-DOWN-BY-ADDR", ip, port, 0, "nobody")
 	if err := c.Process(ctx, ask); redis.HasErrorPrefix(err, "NOPERM") {
 		return 0, true, nil
