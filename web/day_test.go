@@ -67,7 +67,9 @@ func TestDay(t *testing.T) { // not in parallel: it counts what the whole progra
 			}
 			t.Logf("%d handoffs and %d messages in %d hours; after the fourth and the last: goroutines %d, %d; heap %d KB, %d KB; of the file %d KB, %d KB in use and its size %d KB, %d KB; keys %d, %d",
 				played, told.heard.Load(), hours, fourth.goroutines, last.goroutines, fourth.heap>>10, last.heap>>10, fourth.used>>10, last.used>>10, fourth.size>>10, last.size>>10, fourth.keys, last.keys)
-			if last.goroutines > fourth.goroutines+3 {
+			// Three connections, of three goroutines each, that nobody has closed yet: one
+			// goroutine left over by each handoff of these hours would be 27.
+			if last.goroutines > fourth.goroutines+9 {
 				t.Errorf("%d goroutines after %d hours, and %d after four", last.goroutines, hours, fourth.goroutines)
 			}
 			if last.heap > fourth.heap*5/4+1<<20 {
